@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# vfpool: build, test, show, install. `make help` lists the targets.
+#
+# Sources are found by folder: every folder below is one part (see README.md), its main.c is the program, the rest of its
+# files can be tested. Everything made lies under build/.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+ifeq ($(PREFIX),/usr)
+LIBDIR ?= $(PREFIX)/lib$(if $(MULTIARCH),/$(MULTIARCH))
+else
+LIBDIR ?= $(PREFIX)/lib
+endif
+BINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/vfpool
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DATADIR ?= $(PREFIX)/share
+SYSCONFDIR ?= /etc
+
+VERSION := 0.1.0
+SONAME := libvfpool.so.0
+
+B := build
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-missing-field-initializers
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g
+
+# One pkg-config call per set, and only when something is really built.
+pc = $(shell pkg-config $(1) $(2))
+LIB_PKGS := glib-2.0 sqlite3 libnl-3.0 libnl-route-3.0
+HOOK_PKGS := glib-2.0 libxml-2.0
+AGENT_PKGS := glib-2.0 libxml-2.0 libvirt libvirt-glib-1.0 libsystemd
+PVE_PKGS := glib-2.0
+CLI_PKGS := glib-2.0 json-glib-1.0 libpci
+TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) cmocka)
+ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(CLI_PKGS) libkmod)
+
+GOALS_WITHOUT_BUILD := help clean distclean deps format
+ifneq ($(filter-out $(GOALS_WITHOUT_BUILD),$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(ALL_PKGS) cmocka 2>/dev/null && echo yes),yes)
+$(shell packaging/install-missing packaging/build-packages 1>&2)
+endif
+PKG_CFLAGS := $(call pc,--cflags,$(ALL_PKGS))
+endif
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
+
+LIB_SRC := $(wildcard lib/*.c)
+COMMON_SRC := $(wildcard common/*.c)
+HOOK_SRC := $(wildcard hook/*.c)
+AGENT_SRC := $(wildcard libvirt-plugin/*.c)
+PVE_SRC := $(wildcard pve-hookscript/*.c)
+CLI_SRC := $(wildcard cli/*.c)
+TEST_SRC := $(wildcard tests/unit/test-*.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+san = $(patsubst %.c,$(B)/san/%.o,$(1))
+
+PROGRAMS := $(if $(CLI_SRC),$(B)/vfpool) $(if $(HOOK_SRC),$(B)/libvirt-hook) \
+            $(if $(AGENT_SRC),$(B)/vfpool-agent) $(if $(PVE_SRC),$(B)/pve-hookscript)
+TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+
+FORCE:
+.PHONY: FORCE all help deps install clean distclean check check-unit format
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+all: $(B)/libvfpool.so $(B)/libvfpool.pc $(PROGRAMS) ## build everything
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+deps: ## install the Debian packages that building and testing need (root)
+	packaging/install-missing packaging/build-packages tests/bench/host-packages
+
+# ---- library and programs ----
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(HARDEN) -fPIC -MMD -MP -c -o $@ $<
+
+$(B)/san/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DVFPOOL_TEST $(SANITIZE) -MMD -MP -c -o $@ $<
+
+$(B)/$(SONAME): $(call obj,$(LIB_SRC)) lib/vfpool.map
+	$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,$(SONAME) -Wl,--version-script=lib/vfpool.map -Wl,-z,defs \
+	  -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS) $(call pc,--libs,$(LIB_PKGS))
+
+$(B)/libvfpool.so: $(B)/$(SONAME)
+	ln -sf $(SONAME) $@
+
+# Made anew each time: PREFIX may be another one now.
+$(B)/libvfpool.pc: lib/libvfpool.pc.in FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# link PROGRAM, its packages: every program stands on the shared library alone
+link = $(CC) -pie -o $@ $(filter %.o,$^) -L$(B) -lvfpool -Wl,-rpath-link,$(B) -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS) \
+       $(call pc,--libs,$(1))
+
+$(B)/vfpool: $(call obj,$(CLI_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
+	$(call link,$(CLI_PKGS))
+$(B)/libvirt-hook: $(call obj,$(HOOK_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
+	$(call link,$(HOOK_PKGS))
+$(B)/vfpool-agent: $(call obj,$(AGENT_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
+	$(call link,$(AGENT_PKGS))
+$(B)/pve-hookscript: $(call obj,$(PVE_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
+	$(call link,$(PVE_PKGS))
+
+# ---- tests ----
+
+# What a unit test is linked with: the library and all testable parts of the programs (the agent needs a daemon to test).
+TEST_PARTS := $(LIB_SRC) $(COMMON_SRC) $(filter-out %/main.c,$(HOOK_SRC) $(PVE_SRC) $(CLI_SRC))
+
+TEST_HELPERS := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
+
+$(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+
+.SECONDARY:
+
+check-unit: $(TESTS) ## unit tests under ASan and UBSan (seconds)
+	@tests/unit/run $(TESTS)
+
+check: ## all tests: unit, then bench; the last line sums them up
+	+@tests/check
+
+include $(wildcard tests/bench/bench.mk)
+
+.PHONY: demo
+demo: all bench-image ## show the main job on the bench: guests start and stop, VFs come and go
+	@tests/bench/run --copy tests/bench/pve-model:/root/pve-model demo/demo.sh
+
+# ---- measurements: ratios against floors and peers, taken side by side in one run ----
+
+$(B)/process-time: tests/perf/process-time.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+
+.PHONY: bench
+bench: all bench-image $(B)/process-time ## measure vfpool beside its floors and peers, on the bench
+	@tests/bench/run --copy $(B)/process-time:/root/process-time tests/perf/acquire.sh
+
+# ---- installation ----
+
+install: all ## install (DESTDIR=, PREFIX=/usr/local)
+	@packaging/install-files '$(B)' '$(DESTDIR)' BINDIR='$(BINDIR)' LIBDIR='$(LIBDIR)' LIBEXECDIR='$(LIBEXECDIR)' \
+	  UNITDIR='$(UNITDIR)' DATADIR='$(DATADIR)' SYSCONFDIR='$(SYSCONFDIR)' INCLUDEDIR='$(PREFIX)/include' SONAME='$(SONAME)'
+
+# ---- upkeep ----
+
+format: ## lay the sources out with clang-format
+	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/unit/*.c)
+
+clean: ## remove what was built; the bench image stays
+	rm -rf $(B)/obj $(B)/san $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
+
+distclean: ## remove all of build/, the bench image too
+	rm -rf $(B)
+
+-include $(shell find $(B)/obj $(B)/san -name '*.d' 2>/dev/null)

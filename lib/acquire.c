@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Acquiring, in four steps of which only the first and the last take the ledger's lock:
+ *
+ *   reserve   choose VFs over the leases as they are, and write the new leases (`reserved`, worked on by this thread)
+ *   save      ask the kernel whether the VF is really free, and note what has to be put back
+ *   prepare   attributes, driver, read back
+ *   activate  write `active`
+ *
+ * When the kernel says that a chosen VF is in somebody's hands after all, its lease is dropped, the VF is marked so in the
+ * snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
+ */
+#include "choice.h"
+#include "holder.h"
+#include "release.h"
+#include "prepare.h"
+#include "work.h"
+
+#include <string.h>
+
+/* What one call carries from step to step. */
+typedef struct {
+  Vfpool *self;
+  const VfpoolRequest *request;
+  VfpoolHost *host;
+  GArray *choices;   /* of VfpoolChoice, one a slot that concerns vfpool */
+  GPtrArray *held;   /* of VfpoolLease or NULL, by choice: what the guest holds and has open: left alone */
+  GPtrArray *leases; /* of VfpoolLease, by choice: reserved by this call, or held */
+  gint64 waited;
+} Acquire;
+
+static void
+clear_choice (gpointer data) {
+  g_clear_pointer (&((VfpoolChoice *)data)->candidates, g_ptr_array_unref);
+}
+
+static void
+unref_lease (gpointer data) {
+  g_clear_pointer ((VfpoolLease **)&data, vfpool_lease_unref);
+}
+
+static void
+acquire_clear (Acquire *a) {
+  g_clear_pointer (&a->choices, g_array_unref);
+  g_clear_pointer (&a->held, g_ptr_array_unref);
+  g_clear_pointer (&a->leases, g_ptr_array_unref);
+  g_clear_pointer (&a->host, vfpool_host_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Acquire, acquire_clear)
+
+/* ---- Snapshot ---- */
+
+static GPtrArray *
+find_candidates (Acquire *a, const VfpoolSlot *slot, const VfpoolPool *pool) {
+  GPtrArray *candidates;
+
+  if (slot->pool) {
+    candidates = vfpool_host_members (a->host, pool);
+  } else {
+    candidates = g_ptr_array_new ();
+    g_ptr_array_add (candidates, vfpool_host_function (a->host, slot->address));
+  }
+  for (guint i = 0; i < candidates->len; i++) {
+    VfpoolFunction *f = g_ptr_array_index (candidates, i);
+    vfpool_host_load_group (a->host, f);
+    vfpool_host_load_use (a->host, f);
+  }
+  return candidates;
+}
+
+/* The pool that serves @slot. NULL without an error: it is an address outside all pools, none of vfpool's business. */
+static const VfpoolPool *
+find_pool (Acquire *a, const VfpoolSlot *slot, GError **error) {
+  const VfpoolConfig *config = a->self->config;
+  const VfpoolFunction *function;
+  const char *name;
+
+  if (slot->pool) {
+    const VfpoolPool *pool = vfpool_config_find_pool (config, slot->pool);
+    if (!pool)
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
+                   "slot %s asks for pool '%s', which is not configured on this host: see /etc/vfpool/vfpool.conf",
+                   slot->name, slot->pool);
+    return pool;
+  }
+  function = vfpool_host_function (a->host, slot->address);
+  name = function ? vfpool_host_pool_of (config, function) : NULL;
+  return name ? vfpool_config_find_pool (config, name) : NULL;
+}
+
+static gboolean
+take_snapshot (Acquire *a, GError **error) {
+  a->choices = g_array_new (FALSE, TRUE, sizeof (VfpoolChoice));
+  g_array_set_clear_func (a->choices, clear_choice);
+  for (guint i = 0; i < a->request->slots->len; i++) {
+    const VfpoolSlot *slot = g_ptr_array_index (a->request->slots, i);
+    GError *local = NULL;
+    const VfpoolPool *pool = find_pool (a, slot, &local);
+    VfpoolChoice choice = { .slot = slot };
+
+    if (local) {
+      g_propagate_error (error, local);
+      return FALSE;
+    }
+    if (!pool)
+      continue;
+    choice.pool = pool->name;
+    choice.candidates = find_candidates (a, slot, pool);
+    g_array_append_val (a->choices, choice);
+  }
+  return TRUE;
+}
+
+/* ---- What the guest holds already ---- */
+
+static VfpoolLease *
+find_own (const Acquire *a, GPtrArray *leases, const VfpoolSlot *slot) {
+  for (guint i = 0; i < leases->len; i++) {
+    VfpoolLease *lease = g_ptr_array_index (leases, i);
+    if (lease->state != VFPOOL_LEASE_QUARANTINED && lease->guest_kind == a->request->kind
+        && strcmp (lease->guest_id, a->request->id) == 0 && strcmp (lease->slot, slot->name) == 0)
+      return lease;
+  }
+  return NULL;
+}
+
+static VfpoolFunction *
+find_candidate (const VfpoolChoice *choice, const char *address) {
+  for (guint i = 0; i < choice->candidates->len; i++) {
+    VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
+    if (strcmp (f->address, address) == 0)
+      return f;
+  }
+  return NULL;
+}
+
+/* Whether the guest of @lease has it open: then it is left alone, whatever is asked. Looked up without disturbing it. */
+static gboolean
+is_open (Acquire *a, const VfpoolLease *lease, const VfpoolFunction *function) {
+  g_autoptr (GHashTable) holders = NULL;
+
+  if (lease->state != VFPOOL_LEASE_ACTIVE || function->iommu_group < 0)
+    return FALSE;
+  holders = vfpool_holder_scan (a->self->root);
+  return g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
+}
+
+/* Settles what the guest holds for slot @i: kept, kept and left alone, or (when it no longer fits the request) given back.
+ * @again: (out): something changed, look anew. */
+static gboolean
+settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **error) {
+  VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+  VfpoolLease *own = find_own (a, leases, choice->slot);
+  VfpoolFunction *function = own ? find_candidate (choice, own->address) : NULL;
+
+  if (!own)
+    return TRUE;
+  if (vfpool_work_is_busy (a->self, own)) {
+    *again = TRUE;
+    return vfpool_work_wait (own, &a->waited, error);
+  }
+  if (!function || strcmp (own->pool, choice->pool) != 0) {
+    *again = TRUE;
+    return vfpool_release_as (a->self, own, "released", "the guest now asks for something else in this slot", error);
+  }
+  choice->chosen = function;
+  if (is_open (a, own, function))
+    a->held->pdata[i] = vfpool_lease_ref (own);
+  return TRUE;
+}
+
+static gboolean
+settle (Acquire *a, gboolean *again, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
+  g_autoptr (GPtrArray) leases = ledger ? vfpool_ledger_leases (ledger, error) : NULL;
+
+  *again = FALSE;
+  g_clear_pointer (&a->held, g_ptr_array_unref);
+  a->held = g_ptr_array_new_with_free_func (unref_lease);
+  g_ptr_array_set_size (a->held, (int)a->choices->len);
+  for (guint i = 0; i < a->choices->len; i++)
+    g_array_index (a->choices, VfpoolChoice, i).chosen = NULL;
+  for (guint i = 0; leases && i < a->choices->len && !*again; i++)
+    if (!settle_slot (a, i, leases, again, error))
+      return FALSE;
+  return leases != NULL;
+}
+
+/* ---- Reserve ---- */
+
+static void
+fill_lease (Acquire *a, const VfpoolChoice *choice, VfpoolLease *lease) {
+  const VfpoolSlot *slot = choice->slot;
+
+  g_free (lease->guest_name);
+  lease->guest_name = g_strdup (a->request->name);
+  g_free (lease->mac);
+  lease->mac = g_strdup (slot->mac);
+  lease->vlan = slot->vlan;
+  lease->by_pool = slot->pool != NULL;
+  lease->state = VFPOOL_LEASE_RESERVED;
+  lease->since = g_get_real_time ();
+  vfpool_work_claim (a->self, lease);
+}
+
+static VfpoolLease *
+make_lease (Acquire *a, const VfpoolChoice *choice) {
+  VfpoolLease *lease = vfpool_lease_new ();
+
+  lease->address = g_strdup (choice->chosen->address);
+  lease->guest_kind = a->request->kind;
+  lease->guest_id = g_strdup (a->request->id);
+  lease->slot = g_strdup (choice->slot->name);
+  lease->pool = g_strdup (choice->pool);
+  lease->boot_id = g_strdup (a->self->boot_id);
+  fill_lease (a, choice, lease);
+  return lease;
+}
+
+/* Writes the lease for slot @i. @leases: as read in this transaction. */
+static gboolean
+reserve_slot (Acquire *a, VfpoolLedger *ledger, guint i, GPtrArray *leases, GError **error) {
+  const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+  VfpoolLease *own = find_own (a, leases, choice->slot);
+
+  if (a->held->pdata[i]) {
+    a->leases->pdata[i] = vfpool_lease_ref (a->held->pdata[i]);
+    return TRUE;
+  }
+  if (!own) {
+    a->leases->pdata[i] = make_lease (a, choice);
+    return vfpool_ledger_add (ledger, a->leases->pdata[i], error);
+  }
+  a->leases->pdata[i] = vfpool_lease_ref (own);
+  fill_lease (a, choice, own);
+  return vfpool_ledger_update (ledger, own, TRUE, error);
+}
+
+/* Whether what settle() found still stands now that the lock is held. */
+static gboolean
+is_settled (const Acquire *a, GPtrArray *leases) {
+  for (guint i = 0; i < a->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+    const VfpoolLease *own = find_own (a, leases, choice->slot), *held = a->held->pdata[i];
+
+    if ((own != NULL) != (choice->chosen != NULL))
+      return FALSE;
+    if (own && (vfpool_work_is_busy (a->self, own) || strcmp (own->address, choice->chosen->address) != 0))
+      return FALSE;
+    if (held && held->serial != own->serial)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Chooses and writes, under the lock. @again: (out): the guest's leases changed since settle(); nothing was done. */
+static gboolean
+reserve (Acquire *a, gboolean *again, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
+  g_autoptr (GPtrArray) leases = NULL;
+  gboolean ok;
+
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  leases = vfpool_ledger_leases (ledger, error);
+  ok = leases != NULL;
+  *again = ok && !is_settled (a, leases);
+  ok = ok && !*again && vfpool_choose (a->request, a->choices, leases, error);
+  g_clear_pointer (&a->leases, g_ptr_array_unref);
+  a->leases = g_ptr_array_new_with_free_func (unref_lease);
+  g_ptr_array_set_size (a->leases, (int)a->choices->len);
+  for (guint i = 0; ok && i < a->choices->len; i++)
+    ok = reserve_slot (a, ledger, i, leases, error);
+  return vfpool_handle_end (ledger, ok, error) || *again;
+}
+
+/* ---- Save, prepare, activate ---- */
+
+/* Applies @step to the leases that this call reserved, and writes them in one transaction. */
+static gboolean
+write_leases (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
+  gboolean ok = TRUE;
+
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  for (guint i = 0; ok && i < a->leases->len; i++) {
+    VfpoolLease *lease = g_ptr_array_index (a->leases, i);
+    if (a->held->pdata[i])
+      continue;
+    if (step)
+      step (lease);
+    ok = vfpool_ledger_update (ledger, lease, FALSE, error)
+         && (!event || vfpool_ledger_note (ledger, lease, event, NULL, error));
+  }
+  return vfpool_handle_end (ledger, ok, error);
+}
+
+static void
+set_active (VfpoolLease *lease) {
+  lease->state = VFPOOL_LEASE_ACTIVE;
+  vfpool_work_end (lease);
+}
+
+static char *
+describe_holder (Acquire *a, int group) {
+  g_autoptr (GHashTable) holders = vfpool_holder_scan (a->self->root);
+  int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
+
+  return pid ? vfpool_holder_describe (a->self->root, pid) : g_strdup ("somebody");
+}
+
+/* Asks the kernel whether the VFs are free, and notes what to put back. @again: (out): one is not; it is marked so. */
+static gboolean
+save (Acquire *a, gboolean *again, GError **error) {
+  for (guint i = 0; i < a->choices->len; i++) {
+    VfpoolFunction *f = g_array_index (a->choices, VfpoolChoice, i).chosen;
+    VfpoolLease *lease = a->leases->pdata[i];
+
+    if (a->held->pdata[i])
+      continue;
+    if (vfpool_holder_group_is_open (a->self->root, f->iommu_group)) {
+      f->held_by = describe_holder (a, f->iommu_group);
+      *again = TRUE;
+      return TRUE;
+    }
+    if (!lease->has_saved && !vfpool_prepare_save (a->self->root, f, lease, error))
+      return FALSE;
+  }
+  return write_leases (a, NULL, NULL, error);
+}
+
+static gboolean
+prepare (Acquire *a, GError **error) {
+  for (guint i = 0; i < a->choices->len; i++)
+    if (!a->held->pdata[i]
+        && !vfpool_prepare (a->self->root, g_array_index (a->choices, VfpoolChoice, i).chosen, a->leases->pdata[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Gives back what this call reserved. What was not saved was not touched; what somebody else holds must not be. */
+static void
+undo (Acquire *a, const char *reason) {
+  for (guint i = 0; i < a->leases->len; i++) {
+    VfpoolLease *lease = g_ptr_array_index (a->leases, i);
+    g_autoptr (GError) local = NULL;
+    gboolean ok;
+
+    if (!lease || a->held->pdata[i])
+      continue;
+    if (!lease->has_saved || g_array_index (a->choices, VfpoolChoice, i).chosen->held_by)
+      ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);
+    else
+      ok = vfpool_work_put_back (a->self, lease, "undone", reason, &local);
+    if (!ok)
+      vfpool_handle_say (a->self, VFPOOL_MESSAGE_WARNING, "%s", local->message);
+  }
+}
+
+/* Everything after the reservation. @again: (out): choose anew. */
+static gboolean
+finish (Acquire *a, gboolean *again, GError **error) {
+  GError *local = NULL;
+  gboolean ok = save (a, again, &local);
+
+  ok = ok && (*again || (prepare (a, &local) && write_leases (a, set_active, "acquired", &local)));
+  if (!ok || *again)
+    undo (a, local ? local->message : "the VF is in somebody else's hands");
+  if (local)
+    g_propagate_error (error, local);
+  return ok;
+}
+
+GPtrArray *
+vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
+  g_auto (Acquire) a = { .self = self, .request = request, .host = vfpool_host_new (self->root) };
+  gboolean again = TRUE;
+
+  if (!take_snapshot (&a, error))
+    return NULL;
+  if (a.choices->len == 0)
+    return g_ptr_array_new_with_free_func (unref_lease);
+  while (again) {
+    if (!settle (&a, &again, error))
+      return NULL;
+    if (!again && !reserve (&a, &again, error))
+      return NULL;
+    if (!again && !finish (&a, &again, error))
+      return NULL;
+  }
+  return g_steal_pointer (&a.leases);
+}

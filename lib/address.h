@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PCI addresses as text: one spelling everywhere inside, so that comparing two is strcmp(). */
+#pragma once
+
+#include "private.h"
+
+/**
+ * vfpool_address_normalize:
+ * @text: DDDD:BB:DD.F or BB:DD.F (domain 0000), hexadecimal of either case
+ * @bdf: where the normal form is written: lower case, with domain
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when @text is no PCI address.
+ */
+gboolean vfpool_address_normalize (const char *text, char bdf[VFPOOL_BDF_SIZE], GError **error);
+
+/* Orders two BDFs in normal form by domain, bus, device, function: a GCompareFunc over `const char *`. */
+int vfpool_address_compare (const char *a, const char *b);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest is alive when its QEMU is. Both hypervisors keep a file with the PID, and both name the guest on QEMU's command
+ * line, which tells a PID that was given to another process since:
+ *  - libvirt: /run/libvirt/qemu/NAME.pid, and `-uuid UUID`;
+ *  - Proxmox VE: /run/qemu-server/VMID.pid, and `-pidfile .../qemu-server/VMID.pid`.
+ */
+#include "guest.h"
+#include "request.h"
+#include "sysfs.h"
+
+#include <string.h>
+
+/* The arguments of @pid, NULL-terminated, for g_strfreev(); empty when there is no such process (or it is a zombie). */
+static char **
+read_arguments (const char *root, gint64 pid) {
+  g_autofree char *path = g_strdup_printf ("%s/proc/%" G_GINT64_FORMAT "/cmdline", root, pid), *text = NULL;
+  GPtrArray *arguments = g_ptr_array_new ();
+  gsize length = 0;
+
+  if (g_file_get_contents (path, &text, &length, NULL))
+    for (const char *c = text; c < text + length; c += strlen (c) + 1)
+      g_ptr_array_add (arguments, g_strdup (c));
+  g_ptr_array_add (arguments, NULL);
+  return (char **)g_ptr_array_free (arguments, FALSE);
+}
+
+/* What follows the option @name, or NULL. */
+static const char *
+find_option (char **arguments, const char *name) {
+  for (char **a = arguments; a[0] && a[1]; a++)
+    if (strcmp (a[0], name) == 0)
+      return a[1];
+  return NULL;
+}
+
+static gboolean
+is_libvirt_guest (const char *root, gint64 pid, const char *uuid) {
+  g_auto (GStrv) arguments = pid > 0 ? read_arguments (root, pid) : NULL;
+  const char *found = arguments ? find_option (arguments, "-uuid") : NULL;
+
+  return found && g_ascii_strcasecmp (found, uuid) == 0;
+}
+
+static gboolean
+libvirt_is_alive (const char *root, const char *uuid) {
+  g_auto (GStrv) names = vfpool_sysfs_list (root, "/run/libvirt/qemu");
+
+  for (char **name = names; *name; name++)
+    if (g_str_has_suffix (*name, ".pid")
+        && is_libvirt_guest (root, vfpool_sysfs_read_int (root, 0, "/run/libvirt/qemu/%s", *name), uuid))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+pve_qemu_is_alive (const char *root, const char *vmid) {
+  gint64 pid = vfpool_sysfs_read_int (root, 0, "/run/qemu-server/%s.pid", vmid);
+  g_auto (GStrv) arguments = pid > 0 ? read_arguments (root, pid) : NULL;
+  const char *pidfile = arguments ? find_option (arguments, "-pidfile") : NULL;
+  g_autofree char *suffix = g_strdup_printf ("/qemu-server/%s.pid", vmid);
+
+  return pidfile && g_str_has_suffix (pidfile, suffix);
+}
+
+VfpoolGuestLife
+vfpool_guest_life (const char *root, VfpoolGuestKind kind, const char *id) {
+  switch (kind) {
+  case VFPOOL_GUEST_LIBVIRT:
+    return libvirt_is_alive (root, id) ? VFPOOL_GUEST_ALIVE : VFPOOL_GUEST_GONE;
+  case VFPOOL_GUEST_PVE_QEMU:
+    return pve_qemu_is_alive (root, id) ? VFPOOL_GUEST_ALIVE : VFPOOL_GUEST_GONE;
+  case VFPOOL_GUEST_PVE_LXC:
+  case VFPOOL_GUEST_MANUAL:
+    break;
+  }
+  return VFPOOL_GUEST_UNKNOWN;
+}
+
+/* "guest=NAME,debug-threads=on" or "NAME,..." to NAME. */
+static char *
+parse_name (const char *option) {
+  const char *name = option && g_str_has_prefix (option, "guest=") ? option + strlen ("guest=") : option;
+
+  return name ? g_strndup (name, strcspn (name, ",")) : NULL;
+}
+
+gboolean
+vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char **id, char **name) {
+  g_auto (GStrv) arguments = read_arguments (root, pid);
+  const char *uuid = find_option (arguments, "-uuid"), *pidfile = find_option (arguments, "-pidfile");
+
+  *name = NULL;
+  *id = NULL;
+  if (pidfile && strstr (pidfile, "/qemu-server/")) {
+    g_autofree char *file = g_path_get_basename (pidfile);
+    file[strcspn (file, ".")] = '\0';
+    *kind = VFPOOL_GUEST_PVE_QEMU;
+    *id = vfpool_guest_normalize_id (*kind, file, NULL);
+  } else if (uuid) {
+    *kind = VFPOOL_GUEST_LIBVIRT;
+    *id = vfpool_guest_normalize_id (*kind, uuid, NULL);
+  }
+  if (*id)
+    *name = parse_name (find_option (arguments, "-name"));
+  return *id != NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether a guest lives, by what its hypervisor leaves under /run and what the kernel says of that process. */
+#pragma once
+
+#include "private.h"
+
+typedef enum {
+  VFPOOL_GUEST_ALIVE,
+  VFPOOL_GUEST_GONE,
+  VFPOOL_GUEST_UNKNOWN, /* nobody can tell: its leases are never taken back by reconcile */
+} VfpoolGuestLife;
+
+VfpoolGuestLife vfpool_guest_life (const char *root, VfpoolGuestKind kind, const char *id);
+
+/**
+ * vfpool_guest_of_process: which guest the process @pid runs.
+ * @kind, @id, @name: (out): of the guest; @id and @name for g_free(), @name may be NULL
+ *
+ * Returns: FALSE when it is no hypervisor process that vfpool knows.
+ */
+gboolean vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char **id, char **name);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host snapshot: what the kernel says the PCI functions are, at the moment they are first asked for. It is taken
+ * without any lock, so it may be old by the time it is used: what it says of a device is looked at again when the device
+ * is prepared, and who holds a VF is the ledger's and the kernel's word, not the snapshot's.
+ */
+#pragma once
+
+#include "config.h"
+
+/* One PCI function. Owned by the snapshot. */
+typedef struct {
+  char *address;
+  char *pf;        /* the PF it is a VF of, or NULL */
+  int index;       /* its number on that PF, from 0; -1: it is no VF */
+  char *driver;    /* or NULL */
+  gboolean is_on_vfio;
+  gboolean is_bridge;
+  int iommu_group; /* -1: none */
+  int numa_node;   /* -1: unknown */
+  guint vendor, device;
+  int numvfs;    /* of a PF: how many VFs it has now; -1: it cannot have any */
+  int totalvfs;  /* of a PF: how many it may have; -1 */
+  GPtrArray *mates; /* of VfpoolFunction: the others in its IOMMU group; filled by vfpool_host_load_group() */
+  char *host_use;   /* what the host itself does with it, as the end of a sentence, or NULL; by vfpool_host_load_use() */
+  char *held_by;    /* who has its IOMMU group open, likewise, or NULL; filled by who found out (holder.h) */
+} VfpoolFunction;
+
+typedef struct _VfpoolHost VfpoolHost;
+
+/* An empty snapshot; functions are read as they are asked for. @root: folder in place of "/", "" for the real one. */
+VfpoolHost *vfpool_host_new (const char *root);
+void vfpool_host_free (VfpoolHost *self);
+const char *vfpool_host_root (const VfpoolHost *self);
+
+/* The function at @bdf, or NULL when there is none. */
+VfpoolFunction *vfpool_host_function (VfpoolHost *self, const char *bdf);
+/* Reads the other functions of @function's IOMMU group. */
+void vfpool_host_load_group (VfpoolHost *self, VfpoolFunction *function);
+/* Finds out whether the host itself uses @function: see hostuse.c. */
+void vfpool_host_load_use (VfpoolHost *self, VfpoolFunction *function);
+
+/* BDFs of all functions of the host, sorted, NULL-terminated, for g_strfreev(). */
+char **vfpool_host_addresses (VfpoolHost *self);
+/* The VFs of @pf by index, as VfpoolFunction (not owned), for g_ptr_array_unref(); empty when it has none. */
+GPtrArray *vfpool_host_vfs_of (VfpoolHost *self, const char *pf);
+/* The members of @pool that exist now, in the order of the configuration, each once: as above. */
+GPtrArray *vfpool_host_members (VfpoolHost *self, const VfpoolPool *pool);
+/* The network interface of the function at @bdf (the first by name when there are several), or NULL; for g_free(). */
+char *vfpool_host_netdev (const char *root, const char *bdf);
+/* The name of the pool of @config that @function lies in, or NULL. */
+const char *vfpool_host_pool_of (const VfpoolConfig *config, const VfpoolFunction *function);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VfpoolHost, vfpool_host_free)

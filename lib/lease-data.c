@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The lease as an object: what a caller may read of it. What happens to leases is in lease.c. */
+#include "private.h"
+
+VfpoolLease *
+vfpool_lease_new (void) {
+  VfpoolLease *self = g_new0 (VfpoolLease, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  self->vlan = VFPOOL_VLAN_UNSET;
+  self->saved_vlan = VFPOOL_VLAN_UNSET;
+  return self;
+}
+
+VfpoolLease *
+vfpool_lease_ref (VfpoolLease *self) {
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+vfpool_lease_unref (VfpoolLease *self) {
+  if (!self || !g_atomic_ref_count_dec (&self->refs))
+    return;
+  g_free (self->address);
+  g_free (self->guest_id);
+  g_free (self->guest_name);
+  g_free (self->slot);
+  g_free (self->pool);
+  g_free (self->mac);
+  g_free (self->saved_mac);
+  g_free (self->boot_id);
+  g_free (self->reason);
+  g_free (self);
+}
+
+const char *
+vfpool_lease_state_to_string (VfpoolLeaseState s) {
+  static const char *const names[] = { "reserved", "active", "releasing", "quarantined" };
+
+  return (guint)s < G_N_ELEMENTS (names) ? names[s] : "unknown";
+}
+
+VfpoolGuestKind
+vfpool_lease_get_guest_kind (const VfpoolLease *self) {
+  return self->guest_kind;
+}
+
+const char *
+vfpool_lease_get_guest_id (const VfpoolLease *self) {
+  return self->guest_id;
+}
+
+const char *
+vfpool_lease_get_guest_name (const VfpoolLease *self) {
+  return self->guest_name;
+}
+
+const char *
+vfpool_lease_get_slot (const VfpoolLease *self) {
+  return self->slot;
+}
+
+const char *
+vfpool_lease_get_address (const VfpoolLease *self) {
+  return self->address;
+}
+
+const char *
+vfpool_lease_get_pool (const VfpoolLease *self) {
+  return self->pool;
+}
+
+VfpoolLeaseState
+vfpool_lease_get_state (const VfpoolLease *self) {
+  return self->state;
+}
+
+const char *
+vfpool_lease_get_mac (const VfpoolLease *self) {
+  return self->mac;
+}
+
+int
+vfpool_lease_get_vlan (const VfpoolLease *self) {
+  return self->vlan;
+}
+
+gint64
+vfpool_lease_get_since (const VfpoolLease *self) {
+  return self->since;
+}
+
+gboolean
+vfpool_lease_is_by_pool (const VfpoolLease *self) {
+  return self->by_pool;
+}

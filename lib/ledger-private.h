@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the three files of the ledger share: the handle, and how SQLite's answers become errors. Used by the ledger
+ * only. */
+#pragma once
+
+#include "ledger.h"
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+struct _VfpoolLedger {
+  sqlite3 *db;
+  char *path; /* of ledger.db */
+  dev_t dev;  /* which file that was when it was opened */
+  ino_t ino;
+  gboolean in_transaction;
+};
+
+/* Longest wait for another process, in ms. Nothing slow happens under the lock, so only a stuck process gets there. */
+#define VFPOOL_LEDGER_WAIT 5000
+
+/* Whether SQLite's answer @rc says that the file itself is bad. */
+gboolean vfpool_ledger_rc_is_damage (int rc);
+/* Sets the error for @rc: "cannot @doing: ...". Returns FALSE, to be returned in turn. */
+gboolean vfpool_ledger_fail (const VfpoolLedger *self, int rc, const char *doing, GError **error);
+/* Runs statements that give no rows; @doing as above. */
+gboolean vfpool_ledger_run (VfpoolLedger *self, const char *sql, const char *doing, GError **error);
+/* Makes a statement; NULL with an error. For sqlite3_finalize(). */
+sqlite3_stmt *vfpool_ledger_prepare (const VfpoolLedger *self, const char *sql, const char *doing, GError **error);
+
+/* Makes the tables in an empty database, all or nothing. @needs_rebuild: it stands in for one that was lost. */
+gboolean vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error);
+
+typedef enum {
+  VFPOOL_LEDGER_GOOD,
+  VFPOOL_LEDGER_DAMAGED, /* it is no ledger, or one that cannot be trusted */
+  VFPOOL_LEDGER_FAILED,  /* not the file's fault; the error is set */
+} VfpoolLedgerHealth;
+
+/* Looks whether the open database is a whole ledger of this version. @damage: (out): what is wrong with it, for
+ * g_free(). */
+VfpoolLedgerHealth vfpool_ledger_examine (VfpoolLedger *self, char **damage, GError **error);

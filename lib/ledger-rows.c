@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Leases as rows. What is read is checked as strictly as what is written, by the same function: a damaged row ends in
+ * an error that names it, and no row is ever written that could not be read again.
+ */
+#include "ledger-private.h"
+#include "address.h"
+#include "request.h"
+
+#include <string.h>
+
+#define MAX_HISTORY 10000
+#define MAX_TEXT 256
+
+/* In the order of the columns wherever a whole row is meant. */
+#define COLUMNS                                                                                                        \
+  "address, serial, guest_kind, guest_id, guest_name, slot, pool, state, by_pool, mac, vlan, has_saved, saved_mac, "   \
+  "saved_vlan, saved_qos, boot_id, worker_pid, worker_start, since, reason"
+
+enum {
+  ADDRESS,
+  SERIAL,
+  GUEST_KIND,
+  GUEST_ID,
+  GUEST_NAME,
+  SLOT,
+  POOL,
+  STATE,
+  BY_POOL,
+  MAC,
+  VLAN,
+  HAS_SAVED,
+  SAVED_MAC,
+  SAVED_VLAN,
+  SAVED_QOS,
+  BOOT_ID,
+  WORKER_PID,
+  WORKER_START,
+  SINCE,
+  REASON,
+  N_COLUMNS,
+};
+
+/* ---- What a lease must be ------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+is_word (const char *text) {
+  size_t length = text ? strlen (text) : 0;
+
+  if (length == 0 || length > MAX_TEXT)
+    return FALSE;
+  for (const char *c = text; *c; c++)
+    if (!g_ascii_isgraph (*c))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+is_mac (const char *text) {
+  for (int i = 0; i < 17; i++)
+    if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit (text[i]))
+      return FALSE;
+  return !text[17];
+}
+
+static gboolean
+is_normal_address (const char *text) {
+  char bdf[VFPOOL_BDF_SIZE];
+
+  return text && vfpool_address_normalize (text, bdf, NULL) && g_str_equal (text, bdf);
+}
+
+static gboolean
+is_vlan (int vlan) {
+  return vlan == VFPOOL_VLAN_UNSET || (vlan >= 0 && vlan <= 4095);
+}
+
+/* Returns: the field of @lease that makes no sense, or NULL. */
+static const char *
+wrong_field (const VfpoolLease *lease) {
+  if (!is_normal_address (lease->address))
+    return "address";
+  if ((guint)lease->guest_kind > VFPOOL_GUEST_MANUAL)
+    return "guest_kind";
+  if (!is_word (lease->guest_id))
+    return "guest_id";
+  if (!is_word (lease->slot))
+    return "slot";
+  if (!is_word (lease->pool))
+    return "pool";
+  if ((guint)lease->state > VFPOOL_LEASE_QUARANTINED)
+    return "state";
+  if (lease->mac && !is_mac (lease->mac))
+    return "mac";
+  if (!is_vlan (lease->vlan))
+    return "vlan";
+  if (lease->saved_mac && !is_word (lease->saved_mac)) /* InfiniBand's are longer */
+    return "saved_mac";
+  if (!is_vlan (lease->saved_vlan))
+    return "saved_vlan";
+  if (lease->saved_qos < 0 || lease->saved_qos > 7)
+    return "saved_qos";
+  if (!is_word (lease->boot_id))
+    return "boot_id";
+  if (lease->worker_pid < 0 || lease->worker_start < 0)
+    return "worker";
+  return NULL;
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------
+ */
+
+/* Text without a NUL in it, or NULL. Names and reasons are only shown, so they are made UTF-8 and not refused. */
+static char *
+column_text (sqlite3_stmt *stmt, int column) {
+  const char *text = (const char *)sqlite3_column_text (stmt, column);
+
+  if (!text || strlen (text) != (size_t)sqlite3_column_bytes (stmt, column))
+    return NULL;
+  return g_utf8_make_valid (text, -1);
+}
+
+static gboolean
+state_from_string (const char *text, VfpoolLeaseState *state) {
+  for (int s = VFPOOL_LEASE_RESERVED; s <= VFPOOL_LEASE_QUARANTINED; s++) {
+    if (g_strcmp0 (text, vfpool_lease_state_to_string ((VfpoolLeaseState)s)) != 0)
+      continue;
+    *state = (VfpoolLeaseState)s;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
+  lease->address = column_text (stmt, ADDRESS);
+  lease->serial = sqlite3_column_int64 (stmt, SERIAL);
+  lease->guest_id = column_text (stmt, GUEST_ID);
+  lease->guest_name = column_text (stmt, GUEST_NAME);
+  lease->slot = column_text (stmt, SLOT);
+  lease->pool = column_text (stmt, POOL);
+  lease->by_pool = sqlite3_column_int (stmt, BY_POOL) != 0;
+  lease->mac = column_text (stmt, MAC);
+  lease->vlan = sqlite3_column_int (stmt, VLAN);
+  lease->has_saved = sqlite3_column_int (stmt, HAS_SAVED) != 0;
+  lease->saved_mac = column_text (stmt, SAVED_MAC);
+  lease->saved_vlan = sqlite3_column_int (stmt, SAVED_VLAN);
+  lease->saved_qos = sqlite3_column_int (stmt, SAVED_QOS);
+  lease->boot_id = column_text (stmt, BOOT_ID);
+  lease->worker_pid = sqlite3_column_int64 (stmt, WORKER_PID);
+  lease->worker_start = sqlite3_column_int64 (stmt, WORKER_START);
+  lease->since = sqlite3_column_int64 (stmt, SINCE);
+  lease->reason = column_text (stmt, REASON);
+}
+
+static VfpoolLease *
+read_row (const VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
+  g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
+  g_autofree char *kind = column_text (stmt, GUEST_KIND);
+  g_autofree char *state = column_text (stmt, STATE);
+  const char *wrong;
+
+  read_columns (stmt, lease);
+  if (!kind || !vfpool_guest_kind_from_string (kind, &lease->guest_kind))
+    wrong = "guest_kind";
+  else if (!state_from_string (state, &lease->state))
+    wrong = "state";
+  else
+    wrong = wrong_field (lease);
+  if (!wrong)
+    return g_steal_pointer (&lease);
+  g_set_error (
+      error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+      "the ledger %s is damaged: in the row of %s the %s makes no sense; nothing was changed. Move it and its -wal and "
+      "-shm to another name: the next vfpool command makes a new one and fills it from what the kernel shows",
+      self->path, lease->address ? lease->address : "(no address)", wrong);
+  return NULL;
+}
+
+static int
+compare_leases (gconstpointer a, gconstpointer b) {
+  const VfpoolLease *const *first = a;
+  const VfpoolLease *const *second = b;
+
+  return vfpool_address_compare ((*first)->address, (*second)->address);
+}
+
+static GPtrArray *
+read_rows (VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
+  g_autoptr (GPtrArray) leases = g_ptr_array_new_with_free_func ((GDestroyNotify)vfpool_lease_unref);
+  int rc;
+
+  while ((rc = sqlite3_step (stmt)) == SQLITE_ROW) {
+    VfpoolLease *lease = read_row (self, stmt, error);
+
+    if (!lease)
+      return NULL;
+    g_ptr_array_add (leases, lease);
+  }
+  if (rc != SQLITE_DONE) {
+    vfpool_ledger_fail (self, rc, "read the leases", error);
+    return NULL;
+  }
+  g_ptr_array_sort (leases, compare_leases);
+  return g_steal_pointer (&leases);
+}
+
+GPtrArray *
+vfpool_ledger_leases (VfpoolLedger *self, GError **error) {
+  sqlite3_stmt *stmt = vfpool_ledger_prepare (self, "SELECT " COLUMNS " FROM lease", "read the leases", error);
+  GPtrArray *leases = stmt ? read_rows (self, stmt, error) : NULL;
+
+  sqlite3_finalize (stmt);
+  return leases;
+}
+
+/* The one lease for which @condition holds, its parameters filled from the strings that follow, up to three. */
+static gboolean
+find_one (VfpoolLedger *self, const char *condition, const char *const *values, VfpoolLease **lease, GError **error) {
+  g_autofree char *sql = g_strconcat ("SELECT " COLUMNS " FROM lease WHERE ", condition, NULL);
+  sqlite3_stmt *stmt = vfpool_ledger_prepare (self, sql, "read the leases", error);
+  g_autoptr (GPtrArray) leases = NULL;
+
+  *lease = NULL;
+  for (int i = 0; stmt && values[i]; i++)
+    sqlite3_bind_text (stmt, i + 1, values[i], -1, SQLITE_TRANSIENT);
+  leases = stmt ? read_rows (self, stmt, error) : NULL;
+  sqlite3_finalize (stmt);
+  if (leases && leases->len > 0)
+    *lease = vfpool_lease_ref (leases->pdata[0]);
+  return leases != NULL;
+}
+
+gboolean
+vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **lease, GError **error) {
+  return find_one (self, "address = ?", (const char *[]){ bdf, NULL }, lease, error);
+}
+
+/* ---- Writing -------------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+is_in_transaction (const VfpoolLedger *self, GError **error) {
+  if (self->in_transaction && !sqlite3_get_autocommit (self->db))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+               "cannot change the ledger %s outside a transaction; nothing was changed", self->path);
+  return FALSE;
+}
+
+static gboolean
+can_be_written (const VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
+  const char *wrong = wrong_field (lease);
+
+  if (!is_in_transaction (self, error))
+    return FALSE;
+  if (!wrong)
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+               "cannot record a lease of %s for %s: its %s makes no sense; nothing was changed",
+               lease->address ? lease->address : "(no address)", lease->guest_id ? lease->guest_id : "(no guest)",
+               wrong);
+  return FALSE;
+}
+
+static void
+bind_text (sqlite3_stmt *stmt, int column, const char *text) {
+  g_autofree char *valid = text ? g_utf8_make_valid (text, -1) : NULL;
+
+  sqlite3_bind_text (stmt, column + 1, valid, -1, SQLITE_TRANSIENT); /* NULL binds NULL */
+}
+
+static void
+bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
+  bind_text (stmt, ADDRESS, lease->address);
+  sqlite3_bind_int64 (stmt, SERIAL + 1, serial);
+  bind_text (stmt, GUEST_KIND, vfpool_guest_kind_to_string (lease->guest_kind));
+  bind_text (stmt, GUEST_ID, lease->guest_id);
+  bind_text (stmt, GUEST_NAME, lease->guest_name);
+  bind_text (stmt, SLOT, lease->slot);
+  bind_text (stmt, POOL, lease->pool);
+  bind_text (stmt, STATE, vfpool_lease_state_to_string (lease->state));
+  sqlite3_bind_int (stmt, BY_POOL + 1, lease->by_pool != 0);
+  bind_text (stmt, MAC, lease->mac);
+  sqlite3_bind_int (stmt, VLAN + 1, lease->vlan);
+  sqlite3_bind_int (stmt, HAS_SAVED + 1, lease->has_saved != 0);
+  bind_text (stmt, SAVED_MAC, lease->saved_mac);
+  sqlite3_bind_int (stmt, SAVED_VLAN + 1, lease->saved_vlan);
+  sqlite3_bind_int (stmt, SAVED_QOS + 1, lease->saved_qos);
+  bind_text (stmt, BOOT_ID, lease->boot_id);
+  sqlite3_bind_int64 (stmt, WORKER_PID + 1, lease->worker_pid);
+  sqlite3_bind_int64 (stmt, WORKER_START + 1, lease->worker_start);
+  sqlite3_bind_int64 (stmt, SINCE + 1, lease->since);
+  bind_text (stmt, REASON, lease->reason);
+}
+
+static gboolean
+next_serial (VfpoolLedger *self, gint64 *serial, GError **error) {
+  sqlite3_stmt *stmt = vfpool_ledger_prepare (
+      self, "UPDATE meta SET value = value + 1 WHERE name = 'serial' RETURNING value", "number a lease", error);
+  int rc;
+
+  if (!stmt)
+    return FALSE;
+  rc = sqlite3_step (stmt);
+  if (rc == SQLITE_ROW) {
+    *serial = sqlite3_column_int64 (stmt, 0);
+    rc = sqlite3_step (stmt);
+  } else if (rc == SQLITE_DONE) {
+    rc = SQLITE_CORRUPT; /* the counter is gone */
+  }
+  if (rc != SQLITE_DONE)
+    vfpool_ledger_fail (self, rc, "number a lease", error);
+  sqlite3_finalize (stmt);
+  return rc == SQLITE_DONE;
+}
+
+/* Says which lease is in the way of @lease; the constraint itself only knows that one is. */
+static gboolean
+fail_in_use (VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
+  g_autofree char *guest = vfpool_guest_describe (lease->guest_kind, lease->guest_id, lease->guest_name);
+  g_autofree char *holder = NULL;
+  g_autoptr (VfpoolLease) other = NULL;
+  const char *slot[] = { vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, lease->slot, NULL };
+
+  if (find_one (self, "guest_kind = ? AND guest_id = ? AND slot = ? AND state <> 'quarantined'", slot, &other, NULL)
+      && other && !g_str_equal (other->address, lease->address)) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+                 "%s already holds %s for its slot \"%s\", so %s was not leased to it", guest, other->address,
+                 lease->slot, lease->address);
+    return FALSE;
+  }
+  g_clear_pointer (&other, vfpool_lease_unref);
+  if (vfpool_ledger_find (self, lease->address, &other, NULL) && other)
+    holder = vfpool_guest_describe (other->guest_kind, other->guest_id, other->guest_name);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is already leased to %s, so it was not leased to %s",
+               lease->address, holder ? holder : "another guest", guest);
+  return FALSE;
+}
+
+static gboolean
+fail_changed (const VfpoolLease *lease, GError **error) {
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+               "the lease of %s for %s/%s was changed by another process meanwhile; nothing was changed, try again",
+               lease->address, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id);
+  return FALSE;
+}
+
+/* Runs a change of one row to its end and frees @stmt. */
+static gboolean
+change_row (VfpoolLedger *self, sqlite3_stmt *stmt, const VfpoolLease *lease, GError **error) {
+  int rc = sqlite3_step (stmt);
+
+  sqlite3_finalize (stmt);
+  if ((rc & 0xff) == SQLITE_CONSTRAINT)
+    return fail_in_use (self, lease, error);
+  if (rc != SQLITE_DONE)
+    return vfpool_ledger_fail (self, rc, "record a lease", error);
+  return sqlite3_changes (self->db) == 1 || fail_changed (lease, error);
+}
+
+gboolean
+vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error) {
+  sqlite3_stmt *stmt;
+  gint64 serial;
+
+  if (!can_be_written (self, lease, error) || !next_serial (self, &serial, error))
+    return FALSE;
+  stmt = vfpool_ledger_prepare (
+      self, "INSERT INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "record a lease", error);
+  if (!stmt)
+    return FALSE;
+  bind_columns (stmt, lease, serial);
+  if (!change_row (self, stmt, lease, error))
+    return FALSE;
+  lease->serial = serial;
+  return TRUE;
+}
+
+gboolean
+vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_serial, GError **error) {
+  sqlite3_stmt *stmt;
+  gint64 serial = lease->serial;
+
+  if (!can_be_written (self, lease, error) || (new_serial && !next_serial (self, &serial, error)))
+    return FALSE;
+  stmt = vfpool_ledger_prepare (self,
+                                "UPDATE lease SET (" COLUMNS ") = "
+                                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                                "WHERE address = ?1 AND serial = ?21",
+                                "record a lease", error);
+  if (!stmt)
+    return FALSE;
+  bind_columns (stmt, lease, serial);
+  sqlite3_bind_int64 (stmt, N_COLUMNS + 1, lease->serial);
+  if (!change_row (self, stmt, lease, error))
+    return FALSE;
+  lease->serial = serial;
+  return TRUE;
+}
+
+gboolean
+vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
+  sqlite3_stmt *stmt;
+
+  if (!is_in_transaction (self, error))
+    return FALSE;
+  stmt = vfpool_ledger_prepare (self, "DELETE FROM lease WHERE address = ? AND serial = ?", "end a lease", error);
+  if (!stmt)
+    return FALSE;
+  bind_text (stmt, 0, lease->address);
+  sqlite3_bind_int64 (stmt, 2, lease->serial);
+  return change_row (self, stmt, lease, error);
+}
+
+/* ---- History -------------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+drop_old_history (VfpoolLedger *self, GError **error) {
+  g_autofree char *sql = g_strdup_printf ("DELETE FROM history WHERE id <= %" G_GINT64_FORMAT,
+                                          (gint64)sqlite3_last_insert_rowid (self->db) - MAX_HISTORY);
+
+  return vfpool_ledger_run (self, sql, "write the history", error);
+}
+
+gboolean
+vfpool_ledger_note (VfpoolLedger *self, const VfpoolLease *lease, const char *event, const char *detail,
+                    GError **error) {
+  const char *texts[] = {
+    event,
+    lease->address,
+    vfpool_guest_kind_to_string (lease->guest_kind),
+    lease->guest_id,
+    lease->guest_name,
+    lease->slot,
+    lease->pool,
+    detail,
+  };
+  sqlite3_stmt *stmt;
+  int rc;
+
+  if (!can_be_written (self, lease, error))
+    return FALSE;
+  stmt = vfpool_ledger_prepare (
+      self,
+      "INSERT INTO history (event, address, guest_kind, guest_id, guest_name, slot, pool, detail, time) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "write the history", error);
+  if (!stmt)
+    return FALSE;
+  for (size_t i = 0; i < G_N_ELEMENTS (texts); i++)
+    bind_text (stmt, (int)i, texts[i]);
+  sqlite3_bind_int64 (stmt, G_N_ELEMENTS (texts) + 1, g_get_real_time ());
+  rc = sqlite3_step (stmt);
+  sqlite3_finalize (stmt);
+  if (rc != SQLITE_DONE)
+    return vfpool_ledger_fail (self, rc, "write the history", error);
+  return drop_old_history (self, error);
+}
+
+/* ---- Rebuilding ----------------------------------------------------------------------------------------------------
+ */
+
+gboolean
+vfpool_ledger_needs_rebuild (VfpoolLedger *self, gboolean *needs, GError **error) {
+  sqlite3_stmt *stmt =
+      vfpool_ledger_prepare (self, "SELECT value FROM meta WHERE name = 'rebuild'", "read the ledger", error);
+  int rc;
+
+  if (!stmt)
+    return FALSE;
+  rc = sqlite3_step (stmt);
+  *needs = rc != SQLITE_ROW || sqlite3_column_int (stmt, 0) != 0; /* no such row: damaged, so in doubt yes */
+  sqlite3_finalize (stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE || vfpool_ledger_fail (self, rc, "read the ledger", error);
+}
+
+gboolean
+vfpool_ledger_set_rebuilt (VfpoolLedger *self, GError **error) {
+  return is_in_transaction (self, error)
+         && vfpool_ledger_run (self, "UPDATE meta SET value = 0 WHERE name = 'rebuild'", "write the ledger", error);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Transactions of the ledger, and how SQLite's answers become sentences. Opening is in ledger-file.c, the tables are in
+ * ledger-schema.c, rows in ledger-rows.c.
+ */
+#include "ledger-private.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+gboolean
+vfpool_ledger_rc_is_damage (int rc) {
+  return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+static VfpoolError
+code_of (int rc, int err) {
+  switch (rc & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+  case SQLITE_PROTOCOL: /* lost the race for the log's index too often */
+    return VFPOOL_ERROR_BUSY;
+  case SQLITE_READONLY:
+  case SQLITE_PERM:
+  case SQLITE_AUTH:
+    return VFPOOL_ERROR_DENIED;
+  case SQLITE_CANTOPEN:
+    return err == EACCES || err == EPERM || err == EROFS ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_CORRUPT;
+  default:
+    return VFPOOL_ERROR_CORRUPT;
+  }
+}
+
+gboolean
+vfpool_ledger_fail (const VfpoolLedger *self, int rc, const char *doing, GError **error) {
+  int err = sqlite3_system_errno (self->db);
+  g_autofree char *said = g_strdup (sqlite3_errmsg (self->db));
+  VfpoolError code = code_of (rc, err);
+
+  if (vfpool_ledger_rc_is_damage (rc))
+    g_set_error (
+        error, VFPOOL_ERROR, code,
+        "cannot %s: %s is damaged (%s); nothing was changed. Move it and its -wal and -shm to another name: the next "
+        "vfpool command makes a new one and fills it from what the kernel shows",
+        doing, self->path, said);
+  else if (code == VFPOOL_ERROR_BUSY)
+    g_set_error (
+        error, VFPOOL_ERROR, code,
+        "cannot %s: another process held %s for more than %d s; nothing was changed, try again (fuser -v %s shows who "
+        "it is)",
+        doing, self->path, VFPOOL_LEDGER_WAIT / 1000, self->path);
+  else
+    g_set_error (error, VFPOOL_ERROR, code, "cannot %s: %s: %s%s%s%s; nothing was changed", doing, self->path, said,
+                 err ? " (" : "", err ? g_strerror (err) : "", err ? ")" : "");
+  return FALSE;
+}
+
+sqlite3_stmt *
+vfpool_ledger_prepare (const VfpoolLedger *self, const char *sql, const char *doing, GError **error) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = sqlite3_prepare_v2 (self->db, sql, -1, &stmt, NULL);
+
+  if (rc != SQLITE_OK)
+    vfpool_ledger_fail (self, rc, doing, error);
+  return stmt;
+}
+
+gboolean
+vfpool_ledger_run (VfpoolLedger *self, const char *sql, const char *doing, GError **error) {
+  int rc = sqlite3_exec (self->db, sql, NULL, NULL, NULL);
+
+  return rc == SQLITE_OK || vfpool_ledger_fail (self, rc, doing, error);
+}
+
+void
+vfpool_ledger_close (VfpoolLedger *self) {
+  if (!self)
+    return;
+  sqlite3_close (self->db); /* undoes a transaction that is still open */
+  g_free (self->path);
+  g_free (self);
+}
+
+/* ---- Transactions --------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+is_still_at_path (const VfpoolLedger *self, GError **error) {
+  struct stat st;
+
+  if (lstat (self->path, &st) == 0 && st.st_dev == self->dev && st.st_ino == self->ino)
+    return TRUE;
+  g_set_error (
+      error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+      "the ledger %s was replaced by another process while this one had it open; nothing was changed, try again",
+      self->path);
+  return FALSE;
+}
+
+gboolean
+vfpool_ledger_begin (VfpoolLedger *self, GError **error) {
+  if (sqlite3_db_readonly (self->db, "main")) { /* SQLite would begin, and refuse only the first change */
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_DENIED,
+                 "cannot change the ledger %s: it was opened for looking only", self->path);
+    return FALSE;
+  }
+  if (!vfpool_ledger_run (self, "BEGIN IMMEDIATE", "change the ledger", error))
+    return FALSE;
+  self->in_transaction = TRUE;
+  if (is_still_at_path (self, error))
+    return TRUE;
+  vfpool_ledger_rollback (self);
+  return FALSE;
+}
+
+gboolean
+vfpool_ledger_commit (VfpoolLedger *self, GError **error) {
+  if (!self->in_transaction)
+    return TRUE;
+  if (sqlite3_get_autocommit (self->db)) {
+    self->in_transaction = FALSE;
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+                 "cannot change the ledger %s: the transaction was undone by an earlier failure; nothing was changed",
+                 self->path);
+    return FALSE;
+  }
+  if (!is_still_at_path (self, error) || !vfpool_ledger_run (self, "COMMIT", "change the ledger", error)) {
+    vfpool_ledger_rollback (self);
+    return FALSE;
+  }
+  self->in_transaction = FALSE;
+  return TRUE;
+}
+
+void
+vfpool_ledger_rollback (VfpoolLedger *self) {
+  if (!self->in_transaction)
+    return;
+  self->in_transaction = FALSE;
+  if (!sqlite3_get_autocommit (self->db))
+    sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ledger that was lost is rebuilt from what the kernel shows: each VF of a pool whose IOMMU group is open belongs to the
+ * process that has it, and where that is a hypervisor's, to its guest. Such a lease ends like any other when the guest stops.
+ * What the VF was like before cannot be known any more; what a VF is like that nobody configured (no MAC set by the PF, no
+ * VLAN) is put back. A VF held by an unknown process gets no lease; it shows as foreign and is refused as long as it is open.
+ */
+#include "guest.h"
+#include "handle.h"
+#include "holder.h"
+
+#define UNSET_MAC "00:00:00:00:00:00"
+
+typedef struct {
+  Vfpool *self;
+  VfpoolLedger *ledger;
+  GHashTable *holders; /* IOMMU group -> PID */
+  guint n;
+} Rebuild;
+
+static VfpoolLease *
+make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pid) {
+  g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
+
+  if (!vfpool_guest_of_process (r->self->root, pid, &lease->guest_kind, &lease->guest_id, &lease->guest_name))
+    return NULL;
+  lease->address = g_strdup (function->address);
+  lease->slot = g_strdup_printf ("recovered-%u", r->n++);
+  lease->pool = g_strdup (pool);
+  lease->state = VFPOOL_LEASE_ACTIVE;
+  lease->boot_id = g_strdup (r->self->boot_id);
+  lease->since = g_get_real_time ();
+  lease->has_saved = TRUE;
+  if (function->pf && function->index >= 0) {
+    lease->saved_mac = g_strdup (UNSET_MAC);
+    lease->saved_vlan = 0;
+  }
+  return g_steal_pointer (&lease);
+}
+
+static gboolean
+adopt (Rebuild *r, const VfpoolFunction *function, const char *pool, GError **error) {
+  int pid = GPOINTER_TO_INT (g_hash_table_lookup (r->holders, GINT_TO_POINTER (function->iommu_group)));
+  g_autoptr (VfpoolLease) lease = pid && function->iommu_group >= 0 ? make_lease (r, function, pool, pid) : NULL;
+
+  if (!lease)
+    return TRUE;
+  vfpool_handle_say (r->self, VFPOOL_MESSAGE_WARNING, "%s is held by %s/%s (process %d): its lease was written anew",
+                     lease->address, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, pid);
+  return vfpool_ledger_add (r->ledger, lease, error) && vfpool_ledger_note (r->ledger, lease, "adopted", NULL, error);
+}
+
+static gboolean
+adopt_pool (Rebuild *r, VfpoolHost *host, const VfpoolPool *pool, GHashTable *seen, GError **error) {
+  g_autoptr (GPtrArray) members = vfpool_host_members (host, pool);
+
+  for (guint i = 0; i < members->len; i++) {
+    VfpoolFunction *function = g_ptr_array_index (members, i);
+    if (g_hash_table_add (seen, function) && !adopt (r, function, pool->name, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Two processes may find the ledger lost at once: who comes second finds the work done. */
+static gboolean
+rebuild_once (Rebuild *r, VfpoolHost *host, GError **error) {
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
+  gboolean needed;
+
+  if (!vfpool_ledger_needs_rebuild (r->ledger, &needed, error))
+    return FALSE;
+  for (guint i = 0; needed && i < r->self->config->pools->len; i++)
+    if (!adopt_pool (r, host, g_ptr_array_index (r->self->config->pools, i), seen, error))
+      return FALSE;
+  return !needed || vfpool_ledger_set_rebuilt (r->ledger, error);
+}
+
+gboolean
+vfpool_rebuild (Vfpool *self, VfpoolLedger *ledger, GError **error) {
+  g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  Rebuild r = { self, ledger, holders, 0 };
+
+  if (!vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  return vfpool_handle_end (ledger, rebuild_once (&r, host, error), error);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Giving back. First the lease is claimed (`releasing`), so that a guest that starts again meanwhile waits; only then is the
+ * kernel asked whether the VF is really let go, because asking keeps others out for a moment (holder.h). A hypervisor may
+ * report the end of a guest a little before the kernel has closed its files, so that is waited for, with a bound.
+ */
+#include "holder.h"
+#include "release.h"
+#include "request.h"
+#include "work.h"
+
+#include <string.h>
+
+#define CLOSE_STEP_US (20 * 1000)
+#define CLOSE_MAX_US (5 * G_USEC_PER_SEC)
+
+static gboolean
+wait_until_closed (Vfpool *self, const char *address, GError **error) {
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  const VfpoolFunction *function = vfpool_host_function (host, address);
+  int group = function ? function->iommu_group : -1;
+  g_autoptr (GHashTable) holders = NULL;
+  g_autofree char *who = NULL;
+  int pid;
+
+  for (gint64 waited = 0; waited < CLOSE_MAX_US; waited += CLOSE_STEP_US) {
+    if (!vfpool_holder_group_is_open (self->root, group))
+      return TRUE;
+    g_usleep (CLOSE_STEP_US);
+  }
+  holders = vfpool_holder_scan (self->root);
+  pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
+  who = pid ? vfpool_holder_describe (self->root, pid) : g_strdup ("somebody");
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+               "%s is still in use: IOMMU group %d is held open by %s; stop it, then release again", address, group, who);
+  return FALSE;
+}
+
+/* Marks @lease, just read in this transaction, as being released by this thread. */
+static gboolean
+write_claim (Vfpool *self, VfpoolLedger *ledger, VfpoolLease *lease, GError **error) {
+  lease->state = VFPOOL_LEASE_RELEASING;
+  vfpool_work_claim (self, lease);
+  return vfpool_ledger_update (ledger, lease, FALSE, error);
+}
+
+/* One try to claim the lease of @address: all that decides is read in the transaction that claims. @lease: (out): the lease
+ * as it is now, NULL: there is none of that @serial to release. @busy: (out): another one works on it, nothing was done. */
+static gboolean
+try_claim (Vfpool *self, const char *address, gint64 serial, VfpoolLease **lease, gboolean *busy, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+  gboolean ok;
+
+  *busy = FALSE;
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  ok = vfpool_ledger_find (ledger, address, lease, error);
+  if (ok && *lease && ((*lease)->serial != serial || (*lease)->state == VFPOOL_LEASE_QUARANTINED))
+    g_clear_pointer (lease, vfpool_lease_unref);
+  if (ok && *lease)
+    *busy = vfpool_work_is_busy (self, *lease);
+  if (ok && *lease && !*busy)
+    ok = write_claim (self, ledger, *lease, error);
+  return vfpool_handle_end (ledger, ok, error);
+}
+
+static VfpoolLease *
+claim (Vfpool *self, const char *address, gint64 serial, GError **error) {
+  gint64 waited = 0;
+
+  for (;;) {
+    g_autoptr (VfpoolLease) lease = NULL;
+    gboolean busy;
+    if (!try_claim (self, address, serial, &lease, &busy, error))
+      return NULL;
+    if (!busy)
+      return g_steal_pointer (&lease);
+    if (!vfpool_work_wait (lease, &waited, error))
+      return NULL;
+  }
+}
+
+/* The guest lives: it keeps its VF, untouched. */
+static void
+unclaim (Vfpool *self, VfpoolLease *lease) {
+  g_autoptr (GError) local = NULL;
+
+  lease->state = VFPOOL_LEASE_ACTIVE;
+  vfpool_work_end (lease);
+  if (!vfpool_work_update (self, lease, &local))
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to active: %s", lease->address,
+                       local->message);
+}
+
+gboolean
+vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  GError *local = NULL;
+  g_autoptr (VfpoolLease) claimed = claim (self, lease->address, lease->serial, &local);
+
+  if (local) {
+    g_propagate_error (error, local);
+    return FALSE;
+  }
+  if (!claimed)
+    return TRUE;
+  if (wait_until_closed (self, claimed->address, error))
+    return vfpool_work_put_back (self, claimed, event, detail, error);
+  unclaim (self, claimed);
+  return FALSE;
+}
+
+gboolean
+vfpool_release_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
+  return vfpool_release_as (self, lease, "released", NULL, error);
+}
+
+gboolean
+vfpool_release (Vfpool *self, VfpoolGuestKind kind, const char *id, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_guest_leases (self, kind, id, error);
+  GError *first = NULL;
+
+  for (guint i = 0; leases && i < leases->len; i++) {
+    GError *local = NULL;
+    if (vfpool_release_lease (self, g_ptr_array_index (leases, i), &local))
+      continue;
+    if (!first)
+      first = local;
+    else
+      vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message), g_error_free (local);
+  }
+  if (first)
+    g_propagate_error (error, first);
+  return leases && !first;
+}
+
+GPtrArray *
+vfpool_leases (Vfpool *self, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+
+  return ledger ? vfpool_ledger_leases (ledger, error) : NULL;
+}
+
+GPtrArray *
+vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *id, GError **error) {
+  g_autofree char *normal = vfpool_guest_normalize_id (kind, id, error);
+  g_autoptr (GPtrArray) leases = normal ? vfpool_leases (self, error) : NULL;
+
+  for (guint i = leases ? leases->len : 0; i > 0; i--) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i - 1);
+    if (lease->guest_kind != kind || strcmp (lease->guest_id, normal) != 0 || lease->state == VFPOOL_LEASE_QUARANTINED)
+      g_ptr_array_remove_index (leases, i - 1);
+  }
+  return g_steal_pointer (&leases);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making VFs, and parking the free ones. Changing `sriov_numvfs` destroys the VFs that are there; while a guest holds one,
+ * the kernel would even block in that write, unkillable, with the PF's lock held, until the guest lets go. So before the
+ * write all VFs of the PF are leased to this very operation: nobody can take one meanwhile, and one that is taken already
+ * stops it. The lock is not held meanwhile, the leases are enough; if this process dies, reconcile ends them.
+ *
+ * `sriov_drivers_autoprobe` is set to 0 first: it spares the probe of the host's driver for each VF, whose network
+ * interfaces would come and go again.
+ */
+#include "choice.h"
+#include "device.h"
+#include "holder.h"
+#include "sysfs.h"
+#include "work.h"
+
+#include <string.h>
+
+#define UP_GUEST "vfpool-up"
+
+typedef struct {
+  Vfpool *self;
+  VfpoolHost *host;
+  GPtrArray *leases; /* of VfpoolLease: what this operation holds */
+} Up;
+
+static VfpoolLease *
+make_lease (Up *up, const VfpoolFunction *function) {
+  VfpoolLease *lease = vfpool_lease_new ();
+  const char *pool = vfpool_host_pool_of (up->self->config, function);
+  g_autofree char *slot = g_strdelimit (g_strdup (function->address), ":.", '-');
+
+  lease->address = g_strdup (function->address);
+  lease->guest_kind = VFPOOL_GUEST_MANUAL;
+  lease->guest_id = g_strdup (UP_GUEST);
+  lease->slot = g_steal_pointer (&slot);
+  lease->pool = g_strdup (pool ? pool : "none");
+  lease->boot_id = g_strdup (up->self->boot_id);
+  lease->since = g_get_real_time ();
+  lease->state = VFPOOL_LEASE_RESERVED;
+  vfpool_work_claim (up->self, lease);
+  return lease;
+}
+
+/* Leases @functions to this operation, all or none. @skip_leased: those that somebody holds are left out, else they are an
+ * error that names the holder. */
+static gboolean
+hold (Up *up, GPtrArray *functions, gboolean skip_leased, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
+  gboolean ok = ledger && vfpool_ledger_begin (ledger, error);
+
+  if (!ok)
+    return FALSE;
+  g_ptr_array_set_size (up->leases, 0);
+  for (guint i = 0; ok && i < functions->len; i++) {
+    const VfpoolFunction *f = g_ptr_array_index (functions, i);
+    g_autoptr (VfpoolLease) other = NULL;
+
+    ok = vfpool_ledger_find (ledger, f->address, &other, error);
+    if (ok && other && skip_leased)
+      continue;
+    if (ok && other) {
+      g_autofree char *guest = vfpool_guest_describe (other->guest_kind, other->guest_id, other->guest_name);
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is %s for %s; release it first", f->address,
+                   vfpool_lease_state_to_string (other->state), guest);
+      ok = FALSE;
+    }
+    if (ok) {
+      VfpoolLease *lease = make_lease (up, f);
+      g_ptr_array_add (up->leases, lease);
+      ok = vfpool_ledger_add (ledger, lease, error);
+    }
+  }
+  ok = vfpool_handle_end (ledger, ok, error);
+  if (!ok)
+    g_ptr_array_set_size (up->leases, 0);
+  return ok;
+}
+
+/* Ends what hold() began. These leases are no part of any guest's history, so none is written. */
+static gboolean
+let_go (Up *up, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
+  gboolean ok = up->leases->len == 0 || (ledger && vfpool_ledger_begin (ledger, error));
+
+  if (!ok || up->leases->len == 0)
+    return ok;
+  for (guint i = 0; ok && i < up->leases->len; i++)
+    ok = vfpool_ledger_remove (ledger, g_ptr_array_index (up->leases, i), error);
+  g_ptr_array_set_size (up->leases, 0);
+  return vfpool_handle_end (ledger, ok, error);
+}
+
+/* Whether the kernel agrees that nobody uses @vfs, which this operation holds. */
+static gboolean
+check_unused (Up *up, GPtrArray *vfs, GError **error) {
+  for (guint i = 0; i < vfs->len; i++) {
+    VfpoolFunction *vf = g_ptr_array_index (vfs, i);
+
+    vfpool_host_load_use (up->host, vf);
+    if (vf->host_use) {
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is used by the host: %s", vf->address, vf->host_use);
+      return FALSE;
+    }
+    if (vfpool_holder_group_is_open (up->self->root, vf->iommu_group)) {
+      g_autoptr (GHashTable) holders = vfpool_holder_scan (up->self->root);
+      int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (vf->iommu_group)));
+      g_autofree char *who = pid ? vfpool_holder_describe (up->self->root, pid) : g_strdup ("somebody");
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is in use: IOMMU group %d is held open by %s", vf->address,
+                   vf->iommu_group, who);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* ---- The number of VFs ---- */
+
+static gboolean
+write_numvfs (const char *root, const char *pf, int numvfs, GError **error) {
+  g_autofree char *text = g_strdup_printf ("%d", numvfs);
+  gint64 now;
+
+  if (!vfpool_sysfs_write (root, text, error, "/sys/bus/pci/devices/%s/sriov_numvfs", pf))
+    return FALSE;
+  now = vfpool_sysfs_read_int (root, -1, "/sys/bus/pci/devices/%s/sriov_numvfs", pf);
+  if (now == numvfs)
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "%s was told to have %d VFs, but has %" G_GINT64_FORMAT, pf, numvfs,
+               now);
+  return FALSE;
+}
+
+/* What operators meet most when the kernel refuses; it says why only in its log. */
+static void
+add_advice (GError **error) {
+  if (error && *error && strstr ((*error)->message, "Cannot allocate memory"))
+    g_prefix_error (error, "no room for the VFs on the PCI bus: switch on SR-IOV and 'Above 4G decoding' in the firmware, "
+                           "or boot with pci=realloc or pci=assign-busses; ");
+}
+
+static gboolean
+change_numvfs (Up *up, const VfpoolFunction *pf, int wanted, GError **error) {
+  const char *root = up->self->root;
+  gboolean ok;
+
+  /* Not every kernel has the attribute for every PF; without it the VFs just get probed. */
+  if (vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", pf->address)
+      && !vfpool_sysfs_write (root, "0", error, "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", pf->address))
+    return FALSE;
+  /* The kernel only goes from some to none and from none to some. */
+  ok = (pf->numvfs == 0 || write_numvfs (root, pf->address, 0, error))
+       && (wanted == 0 || write_numvfs (root, pf->address, wanted, error));
+  if (!ok)
+    add_advice (error);
+  return ok;
+}
+
+static gboolean
+check_pf (const VfpoolPfConfig *config, const VfpoolFunction *pf, GError **error) {
+  if (!pf)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host", config->file,
+                 config->line, config->address);
+  else if (pf->totalvfs < 0)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
+                 "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
+                 config->file, config->line, config->address);
+  else if (config->numvfs > pf->totalvfs)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most",
+                 config->file, config->line, config->numvfs, config->address, pf->totalvfs);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static gboolean
+make_vfs (Up *up, const VfpoolPfConfig *config, GError **error) {
+  VfpoolFunction *pf = vfpool_host_function (up->host, config->address);
+  g_autoptr (GPtrArray) vfs = NULL;
+  g_autoptr (GError) local = NULL;
+  gboolean ok;
+
+  if (!check_pf (config, pf, error))
+    return FALSE;
+  if (config->numvfs < 0 || config->numvfs == pf->numvfs)
+    return TRUE;
+  vfs = vfpool_host_vfs_of (up->host, pf->address);
+  ok = hold (up, vfs, FALSE, &local) && check_unused (up, vfs, &local) && change_numvfs (up, pf, config->numvfs, &local);
+  if (!let_go (up, ok ? &local : NULL))
+    ok = FALSE;
+  if (!ok)
+    g_propagate_prefixed_error (error, g_steal_pointer (&local), "cannot give %s %d VFs (it has %d): ", config->address,
+                                config->numvfs, pf->numvfs);
+  else
+    vfpool_handle_say (up->self, VFPOOL_MESSAGE_INFO, "%s has %d VFs", config->address, config->numvfs);
+  return ok;
+}
+
+/* ---- Parking ---- */
+
+static gboolean
+park_one (Up *up, const VfpoolLease *lease, GError **error) {
+  VfpoolFunction *f = vfpool_host_function (up->host, lease->address);
+
+  if (vfpool_holder_group_is_open (up->self->root, f->iommu_group)) {
+    vfpool_handle_say (up->self, VFPOOL_MESSAGE_WARNING,
+                       "%s is not parked: its IOMMU group %d is held open by somebody that vfpool did not lease it to",
+                       f->address, f->iommu_group);
+    return TRUE;
+  }
+  return vfpool_device_park (up->self->root, f->address, vfpool_config_park_of (up->self->config, f->pf), error);
+}
+
+/* Adds the members of @pool that wait on another driver than they should, and that the host does not use. */
+static void
+find_unparked (Up *up, const VfpoolPool *pool, GPtrArray *found) {
+  g_autoptr (GPtrArray) members = vfpool_host_members (up->host, pool);
+
+  for (guint i = 0; i < members->len; i++) {
+    VfpoolFunction *f = g_ptr_array_index (members, i);
+    if (vfpool_device_is_parked (up->self->root, f->address, vfpool_config_park_of (up->self->config, f->pf)))
+      continue;
+    vfpool_host_load_use (up->host, f);
+    if (f->host_use)
+      vfpool_handle_say (up->self, VFPOOL_MESSAGE_WARNING, "%s is not parked: it is used by the host: %s", f->address,
+                         f->host_use);
+    else if (!g_ptr_array_find (found, f, NULL))
+      g_ptr_array_add (found, f);
+  }
+}
+
+static gboolean
+park_free (Up *up, GError **error) {
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  GError *first = NULL;
+  gboolean ok;
+
+  for (guint i = 0; i < up->self->config->pools->len; i++)
+    find_unparked (up, g_ptr_array_index (up->self->config->pools, i), found);
+  if (!hold (up, found, TRUE, error))
+    return FALSE;
+  for (guint i = 0; i < up->leases->len; i++)
+    park_one (up, g_ptr_array_index (up->leases, i), first ? NULL : &first);
+  ok = let_go (up, first ? NULL : &first) && !first;
+  if (first)
+    g_propagate_error (error, first);
+  return ok;
+}
+
+gboolean
+vfpool_up (Vfpool *self, GError **error) {
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  g_autoptr (GPtrArray) leases = g_ptr_array_new_with_free_func ((GDestroyNotify)vfpool_lease_unref);
+  Up up = { self, host, leases };
+  GError *first = NULL;
+
+  for (guint i = 0; i < self->config->pfs->len; i++) {
+    g_autoptr (GError) local = NULL;
+    if (make_vfs (&up, g_ptr_array_index (self->config->pfs, i), &local))
+      continue;
+    if (!first)
+      first = g_steal_pointer (&local);
+    else
+      vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message);
+  }
+  /* The VFs are new: the snapshot from before knows nothing of them. */
+  up.host = vfpool_host_new (self->root);
+  if (!park_free (&up, first ? NULL : &first) && !first)
+    g_set_error_literal (&first, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "some VFs could not be parked");
+  vfpool_host_free (up.host);
+  if (first)
+    g_propagate_error (error, first);
+  return first == NULL;
+}

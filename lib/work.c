@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Claims are by thread (a Linux thread has an entry in /proc like a process), with its start time against reused numbers. */
+#include "holder.h"
+#include "prepare.h"
+#include "work.h"
+
+#include <unistd.h>
+
+#define WAIT_STEP_US (20 * 1000)
+#define WAIT_MAX_US (10 * G_USEC_PER_SEC) /* preparing a VF takes well under a second on any driver known */
+
+void
+vfpool_work_claim (Vfpool *self, VfpoolLease *lease) {
+  lease->worker_pid = gettid ();
+  lease->worker_start = vfpool_process_start_time (self->root, lease->worker_pid);
+}
+
+void
+vfpool_work_end (VfpoolLease *lease) {
+  lease->worker_pid = 0;
+  lease->worker_start = 0;
+}
+
+gboolean
+vfpool_work_is_busy (Vfpool *self, const VfpoolLease *lease) {
+  gint64 start;
+
+  if (lease->worker_pid == 0 || lease->worker_pid == gettid ())
+    return FALSE;
+  start = vfpool_process_start_time (self->root, lease->worker_pid);
+  return start != 0 && start == lease->worker_start;
+}
+
+gboolean
+vfpool_work_wait (const VfpoolLease *lease, gint64 *waited, GError **error) {
+  if (*waited >= WAIT_MAX_US) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+                 "%s is being worked on by process %" G_GINT64_FORMAT " (lease of %s/%s is %s): try again when it has ended",
+                 lease->address, lease->worker_pid, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id,
+                 vfpool_lease_state_to_string (lease->state));
+    return FALSE;
+  }
+  g_usleep (WAIT_STEP_US);
+  *waited += WAIT_STEP_US;
+  return TRUE;
+}
+
+gboolean
+vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  return vfpool_handle_end (ledger, vfpool_ledger_update (ledger, lease, FALSE, error), error);
+}
+
+gboolean
+vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+  gboolean ok;
+
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  ok = vfpool_ledger_remove (ledger, lease, error) && vfpool_ledger_note (ledger, lease, event, detail, error);
+  return vfpool_handle_end (ledger, ok, error);
+}
+
+/* Keeps the VF from everybody, and says why. The reason why it came to that is the error that is returned. */
+static void
+quarantine (Vfpool *self, VfpoolLease *lease, const char *reason) {
+  g_autoptr (GError) local = NULL;
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, &local);
+  gboolean ok = ledger && vfpool_ledger_begin (ledger, &local);
+
+  lease->state = VFPOOL_LEASE_QUARANTINED;
+  vfpool_work_end (lease);
+  g_free (lease->reason);
+  lease->reason = g_strdup (reason);
+  if (ok)
+    ok = vfpool_handle_end (ledger,
+                            vfpool_ledger_update (ledger, lease, FALSE, &local)
+                                && vfpool_ledger_note (ledger, lease, "quarantined", reason, &local),
+                            &local);
+  /* The row then still says `releasing` by a process that will be gone: the next reconcile comes by here again. */
+  if (!ok)
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s could not be recorded as quarantined: %s", lease->address,
+                       local->message);
+}
+
+gboolean
+vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+  VfpoolPark park;
+  GError *local = NULL;
+
+  if (!function) {
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s, held by %s/%s, is not there any more: its lease ends",
+                       lease->address, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id);
+    return vfpool_work_remove (self, lease, event, "the device was gone", error);
+  }
+  park = vfpool_config_park_of (self->config, function->pf);
+  if (vfpool_restore (self->root, function, lease, park, &local))
+    return vfpool_work_remove (self, lease, event, detail, error);
+  quarantine (self, lease, local->message);
+  g_propagate_prefixed_error (error, local, "%s could not be put back and is quarantined: ", lease->address);
+  return FALSE;
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Acquire, release and reconcile over a tree of files whose VFs wait on vfio-pci: the logic of leases, with the real ledger
+ * and without a kernel. What the kernel does to a write is tested on the bench.
+ */
+#include "fixture.h"
+#include "handle.h"
+#include "work.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define UUID "2b2f4d1e-0d5c-4f6a-9d0e-5b1f6c7a8e90"
+#define CONFIG                                                                                                              \
+  "[pf 0000:01:00.0]\npark=vfio\n[pool lan]\nmembers=pf=0000:01:00.0\n[pool other]\nmembers=pf=0000:02:00.0\n"
+
+typedef struct {
+  Fixture *fx;
+  Vfpool *vfpool;
+  GString *said;
+} Test;
+
+static void
+note_message (VfpoolMessageLevel level, const char *message, gpointer user_data) {
+  g_string_append_printf (user_data, "%d %s\n", (int)level, message);
+}
+
+static void
+reopen (Test *t) {
+  g_autoptr (GError) error = NULL;
+
+  vfpool_close (t->vfpool);
+  g_string_truncate (t->said, 0);
+  t->vfpool = vfpool_open (t->fx->root, note_message, t->said, &error);
+  if (!t->vfpool)
+    fail_msg ("%s", error->message);
+}
+
+static int
+setup (void **state) {
+  Test *t = g_new0 (Test, 1);
+
+  t->fx = fixture_new ();
+  t->said = g_string_new (NULL);
+  fixture_add_pf (t->fx, "0000:01", 2, "vfio-pci", 10);
+  fixture_add_pf (t->fx, "0000:02", 1, "vfio-pci", 20);
+  fixture_config (t->fx, CONFIG);
+  reopen (t);
+  *state = t;
+  return 0;
+}
+
+static int
+teardown (void **state) {
+  Test *t = *state;
+
+  vfpool_close (t->vfpool);
+  fixture_free (t->fx);
+  g_string_free (t->said, TRUE);
+  g_free (t);
+  return 0;
+}
+
+/* The addresses that guest @id got for @slots ("slot=POOL-or-address", separated by blanks), or the error. */
+static char *
+acquire (Test *t, VfpoolGuestKind kind, const char *id, const char *slots, GError **error) {
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (kind, id, "name", NULL);
+  g_auto (GStrv) parts = g_strsplit (slots, " ", -1);
+  g_autoptr (GPtrArray) leases = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (char **part = parts; *part; part++) {
+    g_auto (GStrv) pair = g_strsplit (*part, "=", 2);
+    if (strchr (pair[1], ':'))
+      assert_true (vfpool_request_add_address (request, pair[0], pair[1], NULL, -1, NULL));
+    else
+      assert_true (vfpool_request_add_pool (request, pair[0], pair[1], NULL, -1, NULL));
+  }
+  leases = vfpool_acquire (t->vfpool, request, error);
+  for (guint i = 0; leases && i < leases->len; i++)
+    g_string_append_printf (text, "%s%s", i ? " " : "", vfpool_lease_get_address (leases->pdata[i]));
+  return leases ? g_strdup (text->str) : NULL;
+}
+
+static void
+assert_acquires (Test *t, const char *id, const char *slots, const char *expected) {
+  g_autoptr (GError) error = NULL;
+  g_autofree char *got = acquire (t, VFPOOL_GUEST_MANUAL, id, slots, &error);
+
+  if (!got)
+    fail_msg ("%s: %s", slots, error->message);
+  assert_string_equal (got, expected);
+}
+
+static guint
+count_leases (Test *t) {
+  g_autoptr (GPtrArray) leases = vfpool_leases (t->vfpool, NULL);
+
+  assert_non_null (leases);
+  return leases->len;
+}
+
+static VfpoolLease *
+find (Test *t, const char *address) {
+  VfpoolLease *lease = NULL;
+
+  assert_true (vfpool_ledger_find (vfpool_handle_ledger (t->vfpool, NULL), address, &lease, NULL));
+  return lease;
+}
+
+/* Changes a lease behind the library's back, as a process would have left it that died. */
+static void
+leave_as (Test *t, const char *address, VfpoolLeaseState lease_state, gint64 worker, gint64 since) {
+  g_autoptr (VfpoolLease) lease = find (t, address);
+
+  lease->state = lease_state;
+  lease->worker_pid = worker;
+  lease->worker_start = worker * 10;
+  lease->since = since;
+  assert_true (vfpool_work_update (t->vfpool, lease, NULL));
+}
+
+static void
+test_acquire_release (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  assert_acquires (t, "b", "net0=lan", "0000:01:10.2");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "c", "net0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "0000:01:10.0 is held by manual/a (name), slot net0");
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", NULL));
+  assert_acquires (t, "c", "net0=lan", "0000:01:10.0");
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "b", NULL));
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "c", NULL));
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "c", NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
+static void
+test_acquire_again (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) first = NULL, second = NULL;
+
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  first = find (t, "0000:01:10.0");
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  second = find (t, "0000:01:10.0");
+  assert_int_equal (count_leases (t), 1);
+  assert_true (second->serial != first->serial);
+  /* Who decided on the older reading must not take it away. */
+  assert_true (vfpool_release_lease (t->vfpool, first, NULL));
+  assert_int_equal (count_leases (t), 1);
+  assert_true (vfpool_release_lease (t->vfpool, second, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
+static void
+test_slot_changes_pool (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  assert_acquires (t, "a", "net0=other", "0000:02:10.0");
+  assert_int_equal (count_leases (t), 1);
+}
+
+static void
+test_all_or_none (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=lan s1=lan s2=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "slot s2");
+  assert_int_equal (count_leases (t), 0);
+  assert_acquires (t, "a", "s0=lan s1=lan s2=other", "0000:01:10.0 0000:01:10.2 0000:02:10.0");
+}
+
+static void
+test_addresses (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  /* The PF lies in no pool: none of vfpool's business. */
+  assert_acquires (t, "a", "s0=0000:01:00.0", "");
+  assert_acquires (t, "a", "s0=0000:01:10.2 s1=0000:0f:00.0", "0000:01:10.2");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=0000:01:10.2", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.2 (pool 'lan') cannot be given to manual/b");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=nowhere", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NOT_FOUND, "pool 'nowhere'");
+}
+
+static void
+test_group_open (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  /* A folder in its place cannot be opened for writing: to vfpool the group is in somebody's hands. */
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "IOMMU group 10 is held open by somebody");
+  assert_int_equal (count_leases (t), 1);
+}
+
+static void
+test_release_in_use (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_add_process (t->fx, 400, "qemu", "/dev/vfio/10");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "held open by process 400");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_int_equal (lease->worker_pid, 0);
+  /* And acquiring it once more leaves it as it is, with the same serial. */
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  {
+    g_autoptr (VfpoolLease) again = find (t, "0000:01:10.0");
+    assert_int_equal (again->serial, lease->serial);
+  }
+}
+
+static void
+test_reconcile (void **state) {
+  Test *t = *state;
+  static const struct {
+    VfpoolLeaseState lease_state;
+    gint64 worker; /* 0: none; 400: lives; 401: died */
+    gboolean is_old, guest_lives;
+    gboolean stays;
+  } cases[] = {
+    { VFPOOL_LEASE_RESERVED, 400, TRUE, FALSE, TRUE },   { VFPOOL_LEASE_RESERVED, 401, FALSE, FALSE, FALSE },
+    { VFPOOL_LEASE_RESERVED, 0, FALSE, TRUE, FALSE },    { VFPOOL_LEASE_RELEASING, 400, TRUE, FALSE, TRUE },
+    { VFPOOL_LEASE_RELEASING, 401, TRUE, FALSE, FALSE }, { VFPOOL_LEASE_ACTIVE, 0, FALSE, FALSE, TRUE },
+    { VFPOOL_LEASE_ACTIVE, 0, TRUE, TRUE, TRUE },        { VFPOOL_LEASE_ACTIVE, 0, TRUE, FALSE, FALSE },
+    { VFPOOL_LEASE_QUARANTINED, 0, TRUE, FALSE, TRUE },
+  };
+
+  fixture_add_process (t->fx, 400, "vfpool", NULL);
+  fixture_write (t->fx, "/run/libvirt/qemu/name.pid", "500\n");
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "net0=lan", NULL);
+    gint64 age = cases[i].is_old ? 3600 : 1, since = g_get_real_time () - age * G_USEC_PER_SEC;
+
+    assert_string_equal (got, "0000:01:10.0");
+    leave_as (t, got, cases[i].lease_state, cases[i].worker, since);
+    fixture_remove (t->fx, "/proc/500");
+    if (cases[i].guest_lives)
+      fixture_add_process (t->fx, 500, "qemu -uuid " UUID, NULL);
+    assert_true (vfpool_reconcile (t->vfpool, NULL));
+    if ((count_leases (t) == 1) != cases[i].stays)
+      fail_msg ("case %u: the lease %s; said: %s", i, cases[i].stays ? "ended" : "stayed", t->said->str);
+    if (cases[i].stays) {
+      leave_as (t, got, VFPOOL_LEASE_RELEASING, 0, since);
+      assert_true (vfpool_reconcile (t->vfpool, NULL));
+    }
+  }
+}
+
+static void
+test_manual_guests_stay (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, 0);
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 1);
+}
+
+static void
+test_reboot (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "s0=lan s1=lan", "0000:01:10.0 0000:01:10.2");
+  leave_as (t, "0000:01:10.2", VFPOOL_LEASE_QUARANTINED, 0, 0);
+  fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
+  reopen (t);
+  assert_int_equal (count_leases (t), 0);
+  assert_non_null (strstr (t->said->str, "2 leases of an earlier boot are void"));
+}
+
+static void
+test_device_vanished (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.0");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+  assert_non_null (strstr (t->said->str, "is not there any more"));
+}
+
+static void
+test_quarantine (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  /* A VF off vfio-pci that the tree's "kernel" does not bind: putting it back must fail, and be seen to. */
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_set_driver (t->fx, "0000:01:10.0", NULL);
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "is quarantined");
+  {
+    g_autoptr (VfpoolLease) lease = find (t, "0000:01:10.0");
+    assert_int_equal (lease->state, VFPOOL_LEASE_QUARANTINED);
+    assert_non_null (strstr (lease->reason, "did not bind"));
+  }
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "0000:01:10.0 is quarantined (");
+}
+
+static void
+test_failed_prepare_is_undone (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  /* The second VF cannot be bound: the first one, prepared already, must not stay behind. */
+  fixture_set_driver (t->fx, "0000:01:10.2", NULL);
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=lan s1=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "0000:01:10.2 did not bind to vfio-pci");
+  assert_acquires (t, "b", "s0=lan", "0000:01:10.0");
+}
+
+static void
+test_lost_ledger (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=other", "0000:02:10.0");
+  vfpool_close (g_steal_pointer (&t->vfpool));
+  fixture_write (t->fx, "/var/lib/vfpool/ledger.db", "this is no database, whatever it was before, and long enough to be read");
+  fixture_remove (t->fx, "/var/lib/vfpool/ledger.db-wal");
+  fixture_remove (t->fx, "/var/lib/vfpool/ledger.db-shm");
+  fixture_add_process (t->fx, 600, "qemu -name guest=vm9,x=y -uuid " UUID, "/dev/vfio/10");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  reopen (t);
+  assert_acquires (t, "b", "s0=lan", "0000:01:10.2");
+  assert_non_null (strstr (t->said->str, "1 the ledger could not be read and was kept aside as"));
+  assert_non_null (strstr (t->said->str, "0000:01:10.0 is held by libvirt/" UUID));
+  lease = find (t, "0000:01:10.0");
+  assert_string_equal (lease->guest_name, "vm9");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "c", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "is held by libvirt/" UUID " (vm9)");
+}
+
+static const char *
+get_state (GVariant *status, const char *address) {
+  g_autoptr (GVariant) vfs = g_variant_lookup_value (status, "vfs", G_VARIANT_TYPE ("aa{sv}"));
+  GVariantIter iter;
+  GVariant *vf;
+  static char found[32];
+
+  *found = '\0';
+  g_variant_iter_init (&iter, vfs);
+  while ((vf = g_variant_iter_next_value (&iter))) {
+    const char *a = "", *s = "";
+    g_variant_lookup (vf, "address", "&s", &a);
+    g_variant_lookup (vf, "state", "&s", &s);
+    if (strcmp (a, address) == 0)
+      g_strlcpy (found, s, sizeof found);
+    g_variant_unref (vf);
+  }
+  return found;
+}
+
+static void
+test_status (void **state) {
+  Test *t = *state;
+  g_autoptr (GVariant) status = NULL, pools = NULL, lan = NULL;
+  guint total = 0, leased = 0, foreign = 9, free = 9;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_add_process (t->fx, 700, "testpmd", "/dev/vfio/20");
+  status = vfpool_status (t->vfpool, NULL);
+  assert_non_null (status);
+  assert_string_equal (get_state (status, "0000:01:10.0"), "active");
+  assert_string_equal (get_state (status, "0000:01:10.2"), "free");
+  assert_string_equal (get_state (status, "0000:02:10.0"), "foreign");
+  pools = g_variant_lookup_value (status, "pools", NULL);
+  lan = g_variant_get_child_value (pools, 0);
+  g_variant_lookup (lan, "total", "u", &total);
+  g_variant_lookup (lan, "leased", "u", &leased);
+  g_variant_lookup (lan, "foreign", "u", &foreign);
+  g_variant_lookup (lan, "free", "u", &free);
+  assert_int_equal (total, 2);
+  assert_int_equal (leased, 1);
+  assert_int_equal (foreign, 0);
+  assert_int_equal (free, 1);
+}
+
+static void
+test_status_without_ledger (void **state) {
+  Test *t = *state;
+  g_autoptr (GVariant) status = vfpool_status (t->vfpool, NULL);
+  g_autofree char *ledger = g_strconcat (t->fx->root, "/var/lib/vfpool", NULL);
+
+  assert_non_null (status);
+  assert_string_equal (get_state (status, "0000:01:10.0"), "free");
+  /* Looking leaves no trace. */
+  assert_int_equal (access (ledger, F_OK), -1);
+}
+
+static void
+check_config (Test *t, const char *text, const char *complaint) {
+  GError *error = NULL;
+
+  fixture_config (t->fx, text);
+  reopen (t);
+  assert_false (vfpool_check (t->vfpool, &error));
+  assert_non_null (error);
+  if (!strstr (error->message, complaint))
+    fail_msg ("said '%s', expected '%s'", error->message, complaint);
+  g_error_free (error);
+}
+
+static void
+test_check (void **state) {
+  Test *t = *state;
+
+  assert_true (vfpool_check (t->vfpool, NULL));
+  assert_string_equal (t->said->str, "");
+  check_config (t, "[pf 0000:09:00.0]\nnumvfs=1\n", "vfpool.conf:1: there is no PCI device 0000:09:00.0");
+  check_config (t, "[pf 0000:01:00.0]\nnumvfs=65\n", "can have 64 VFs at most");
+  check_config (t, "[pool a]\nmembers=pf=0000:09:00.0\n", "there is no PF 0000:09:00.0");
+  check_config (t, "[pool a]\nmembers=pf=0000:01:10.0\n", "it is no SR-IOV physical function");
+  check_config (t, "[pool a]\nmembers=pf=0000:01:00.0 vfs=0-2\n", "VF 2 of 0000:01:00.0 is meant, but it has 2");
+  check_config (t, "[pool a]\nmembers=pf=0000:01:00.0\n[pool b]\nmembers=address=0000:01:10.2\n", "may be in one only");
+}
+
+int
+main (void) {
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+    TEST (test_acquire_release), TEST (test_acquire_again),   TEST (test_slot_changes_pool),
+    TEST (test_all_or_none),     TEST (test_addresses),       TEST (test_group_open),
+    TEST (test_release_in_use),  TEST (test_reconcile),       TEST (test_manual_guests_stay),
+    TEST (test_reboot),          TEST (test_device_vanished), TEST (test_quarantine),
+    TEST (test_failed_prepare_is_undone),                     TEST (test_lost_ledger),
+    TEST (test_status),          TEST (test_status_without_ledger), TEST (test_check),
+  };
+
+  return cmocka_run_group_tests_name ("lease", tests, NULL, NULL);
+}
