@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a command line to an exit status: understand it, see that it is allowed, open the library, do the verb. */
+#include "cli.h"
+
+#include "report.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * A file that the library opens must not become descriptor 1 because the caller closed it: results would be written
+ * into it. /dev/null opened for reading takes the place, so that writing still fails and is noticed.
+ */
+static void
+hold_standard_descriptors (void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0)
+      (void)!open ("/dev/null", O_RDONLY);
+}
+
+static gboolean
+run_verb (const CliCall *call, GError **error) {
+  g_autoptr (Vfpool) vfpool = NULL;
+
+  if (cli_call_is_refused (call, geteuid ())) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_DENIED,
+                 "'vfpool %s' changes devices of this host and needs root: run it as root or by sudo",
+                 call->verb->name);
+    return FALSE;
+  }
+  if (!call->verb->needs_library)
+    return call->verb->function (NULL, call, error);
+  vfpool = vfpool_open (call->root, report_message, GINT_TO_POINTER (call->verbose), error);
+  return vfpool && call->verb->function (vfpool, call, error);
+}
+
+static gboolean
+run (int argc, char **argv, GError **error) {
+  g_autoptr (CliCall) call = cli_parse (argc, argv, error);
+  g_autofree char *help = NULL;
+
+  if (!call)
+    return FALSE;
+  if (call->version)
+    return cli_print ("vfpool " VFPOOL_VERSION "\n", error);
+  if (!call->help)
+    return run_verb (call, error);
+  help = call->verb->function == cli_help ? cli_help_overview () : cli_help_verb (call->verb);
+  return cli_print (help, error);
+}
+
+/* A usage error has two lines; every other message is one, whatever is in it. */
+static void
+report_lines (const GError *error) {
+  g_auto (GStrv) lines = g_strsplit (error->message, "\nusage: ", 2);
+  g_autoptr (GError) first = NULL;
+
+  if (!g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE) || !lines[1]) {
+    report_error (error);
+    return;
+  }
+  first = g_error_new_literal (error->domain, error->code, lines[0]);
+  report_error (first);
+  g_printerr ("usage: %s\n", lines[1]);
+}
+
+int
+cli_run (int argc, char **argv) {
+  g_autoptr (GError) error = NULL;
+
+  hold_standard_descriptors ();
+  /* A reader that went away is a failed write like any other; the lease that was to be printed exists. */
+  signal (SIGPIPE, SIG_IGN);
+  if (run (argc, argv, &error))
+    return 0;
+  report_lines (error);
+  return cli_exit_status (error);
+}

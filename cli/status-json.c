@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `vfpool status --json`: a contract with other people's programs. Every key is always there; what is unknown or does
+ * not apply is null. Keys may be added, none goes away or changes its meaning. vfpool(8) documents them.
+ */
+#include "status.h"
+
+#include <json-glib/json-glib.h>
+
+static const char *const pf_keys[] = { "address", "driver", "netdev", "numa_node", "totalvfs", "numvfs", NULL };
+static const char *const pool_keys[] = { "name", "total", "free", "leased", "quarantined", "foreign", NULL };
+static const char *const vf_keys[] = { "address",     "pf",        "index", "pool",   "driver",
+                                       "iommu_group", "numa_node", "state", "guest",  "slot",
+                                       "mac",         "vlan",      "since", "reason", NULL };
+static const char *const guest_keys[] = { "kind", "id", "name", NULL };
+
+/* Numbers of which -1 means "there is none". That of numa_node is the kernel's own word and stays as it is. */
+static const char *const absent_when_negative[] = { "index", "iommu_group", NULL };
+
+static void add_members (JsonBuilder *builder, GVariant *dict, const char *const *keys);
+
+static void
+add_string (JsonBuilder *builder, const char *text) {
+  if (text)
+    json_builder_add_string_value (builder, text);
+  else
+    json_builder_add_null_value (builder);
+}
+
+static void
+add_guest (JsonBuilder *builder, GVariant *vf) {
+  g_autoptr (GVariant) guest = cli_status_guest (vf);
+
+  if (!guest) {
+    json_builder_add_null_value (builder);
+    return;
+  }
+  json_builder_begin_object (builder);
+  add_members (builder, guest, guest_keys);
+  json_builder_end_object (builder);
+}
+
+/* Microseconds since 1970 as "2026-11-21T07:18:30Z": whole seconds, because common readers of ISO 8601 take no
+ * fraction. */
+static void
+add_time (JsonBuilder *builder, GVariant *vf) {
+  gint64 since = 0;
+  gboolean is_set = cli_status_integer (vf, "since", &since);
+  g_autoptr (GDateTime) time = is_set ? g_date_time_new_from_unix_utc (since / G_USEC_PER_SEC) : NULL;
+  g_autofree char *text = time ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ") : NULL;
+
+  add_string (builder, text);
+}
+
+static void
+add_plain (JsonBuilder *builder, GVariant *dict, const char *key) {
+  g_autofree char *text = cli_status_string (dict, key);
+  gint64 number;
+
+  if (!cli_status_integer (dict, key, &number))
+    add_string (builder, text);
+  else if (number < 0 && g_strv_contains (absent_when_negative, key))
+    json_builder_add_null_value (builder);
+  else
+    json_builder_add_int_value (builder, number);
+}
+
+static void
+add_members (JsonBuilder *builder, GVariant *dict, const char *const *keys) {
+  for (; *keys; keys++) {
+    json_builder_set_member_name (builder, *keys);
+    if (g_str_equal (*keys, "guest"))
+      add_guest (builder, dict);
+    else if (g_str_equal (*keys, "since"))
+      add_time (builder, dict);
+    else
+      add_plain (builder, dict, *keys);
+  }
+}
+
+/* The ids as lspci -n and pci.ids spell them: four hexadecimal digits. */
+static void
+add_id (JsonBuilder *builder, GVariant *dict, const char *key, const char *member) {
+  gint64 number = 0;
+  g_autofree char *text = cli_status_integer (dict, key, &number) ? g_strdup_printf ("%04x", (unsigned)number) : NULL;
+
+  json_builder_set_member_name (builder, member);
+  add_string (builder, text);
+}
+
+static void
+add_device (JsonBuilder *builder, GVariant *dict, CliDeviceNames *names) {
+  g_autofree char *name = cli_status_device_name (dict, names);
+
+  add_id (builder, dict, "vendor", "vendor_id");
+  add_id (builder, dict, "device", "device_id");
+  json_builder_set_member_name (builder, "device_name");
+  add_string (builder, name);
+}
+
+static void
+add_array (JsonBuilder *builder, GVariant *status, const char *key, const char *const *keys, gboolean has_device,
+           CliDeviceNames *names) {
+  g_autoptr (GVariant) array = cli_status_array (status, key);
+
+  json_builder_set_member_name (builder, key);
+  json_builder_begin_array (builder);
+  for (gsize i = 0; i < g_variant_n_children (array); i++) {
+    g_autoptr (GVariant) dict = g_variant_get_child_value (array, i);
+
+    json_builder_begin_object (builder);
+    add_members (builder, dict, keys);
+    if (has_device)
+      add_device (builder, dict, names);
+    json_builder_end_object (builder);
+  }
+  json_builder_end_array (builder);
+}
+
+char *
+cli_status_to_json (GVariant *status, CliDeviceNames *names) {
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  g_autoptr (JsonNode) root = NULL;
+  g_autofree char *text = NULL;
+
+  json_builder_begin_object (builder);
+  add_array (builder, status, "pfs", pf_keys, TRUE, names);
+  add_array (builder, status, "pools", pool_keys, FALSE, NULL);
+  add_array (builder, status, "vfs", vf_keys, TRUE, names);
+  json_builder_end_object (builder);
+  root = json_builder_get_root (builder);
+  json_generator_set_root (generator, root);
+  json_generator_set_pretty (generator, TRUE);
+  text = json_generator_to_data (generator, NULL);
+  return g_strconcat (text, "\n", NULL);
+}

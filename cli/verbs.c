@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of verbs: what `vfpool` can do, and all that is said about it. */
+#include "cli.h"
+
+#include <string.h>
+
+const CliVerb cli_verbs[] = {
+  {
+      .name = "status",
+      .function = cli_status,
+      .summary = "show the pools, the VFs and who holds them (no verb means this)",
+      .details =
+          "Shows each pool with its counts, each VF with its state and holder, and the physical functions (PFs).\n"
+          "States: free, reserved (being prepared), active (the guest's), releasing (being put back), quarantined\n"
+          "(could not be put back; needs a look), foreign (held by somebody vfpool did not lease it to).\n",
+      .example = "vfpool status\n"
+                 "vfpool status --json | jq -r '.vfs[] | select(.state == \"free\") | .address'\n",
+      .options = cli_status_options,
+      .needs_library = TRUE,
+  },
+  {
+      .name = "acquire",
+      .function = cli_acquire,
+      .summary = "lease a free VF of a pool to a guest, prepare it, print its address",
+      .details =
+          "Chooses a free VF, records the lease, sets MAC and VLAN through the PF, binds the VF to vfio-pci, reads "
+          "all\n"
+          "of it back, and prints the VF's PCI address alone on a line. The same guest and slot get the same VF\n"
+          "again. Exit status 69: no VF is free, and the message says why each was refused.\n",
+      .example = "vfpool acquire --guest manual/dpdk --pool lan --vlan 100\n"
+                 "0000:01:10.0\n",
+      .options = cli_acquire_options,
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "release",
+      .function = cli_release,
+      .summary = "take back all VFs that a guest holds",
+      .details =
+          "Puts MAC, VLAN and driver back as they were and ends the leases. A guest that holds nothing is no error. A\n"
+          "VF that somebody has open is not touched (exit status 69); one that cannot be put back is quarantined.\n",
+      .example = "vfpool release --guest manual/dpdk\n",
+      .options = cli_release_options,
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "reconcile",
+      .function = cli_reconcile,
+      .summary = "bring the ledger and the kernel together after something died",
+      .details =
+          "Voids leases of an earlier boot, finishes or undoes steps that a dead process left half done, and releases\n"
+          "what guests hold that are gone. It can be run at any time; --verbose tells what it did.\n",
+      .example = "vfpool --verbose reconcile\n",
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "check",
+      .function = cli_check,
+      .summary = "prove the configuration against this host, change nothing",
+      .details =
+          "Reads the configuration and looks whether its PFs exist and can have that many VFs, whether the members of\n"
+          "the pools exist, whether a VF lies in two pools, and whether the VFs can be handed out safely.\n",
+      .example = "vfpool check && systemctl restart vfpool\n",
+      .needs_library = TRUE,
+  },
+  {
+      .name = "up",
+      .function = cli_up,
+      .summary = "make the configured number of VFs, park the free ones on their driver",
+      .details =
+          "Runs at boot (vfpool.service), before libvirt and Proxmox VE start guests. A PF that has its number of VFs\n"
+          "keeps them. The number of another is only changed while no VF of it is leased or open (exit status 69).\n",
+      .example = "vfpool up\n",
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "help",
+      .function = cli_help,
+      .summary = "explain vfpool, or one verb",
+      .details = "Without a verb, lists all of them.\n",
+      .example = "vfpool help acquire\n",
+      .operand = "VERB",
+  },
+  {},
+};
+
+const CliOption cli_global_options[] = {
+  { "root", "DIR", "use DIR in place of / for every path: for tests and saved trees" },
+  { "verbose", NULL, "also say what was done, not only what needs attention" },
+  { "help", NULL, "show help and exit" },
+  { "version", NULL, "show the version and exit" },
+  {},
+};
+
+const CliVerb *
+cli_find_verb (const char *name) {
+  for (const CliVerb *verb = cli_verbs; verb->name; verb++)
+    if (strcmp (verb->name, name) == 0)
+      return verb;
+  return NULL;
+}

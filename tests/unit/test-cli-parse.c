@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of `vfpool`: what it is taken for, and what is said about a wrong one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cli/cli.h"
+
+#include <string.h>
+
+/* Parses "vfpool LINE", split at blanks. */
+static CliCall *
+parse (const char *line, GError **error) {
+  g_autofree char *whole = g_strconcat ("vfpool", *line ? " " : "", line, NULL);
+  g_auto (GStrv) words = g_strsplit (whole, " ", -1);
+
+  return cli_parse (g_strv_length (words), words, error);
+}
+
+static void
+understands_good_lines (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *line, *verb, *option, *value;
+  } cases[] = {
+    { "", "status", "json", NULL },
+    { "--json", "status", "json", "" },
+    { "status", "status", "json", NULL },
+    { "status --json", "status", "json", "" },
+    { "status --json --json", "status", "json", "" },
+    { "--root /tmp/x status", "status", "root", "/tmp/x" },
+    { "status --root=/tmp/x", "status", "root", "/tmp/x" },
+    { "--root=/a=b status", "status", "root", "/a=b" },
+    { "acquire --guest manual/a --pool p", "acquire", "guest", "manual/a" },
+    { "acquire --guest=manual/a --pool=p --slot s --mac 52:54:00:00:00:01 --vlan 5", "acquire", "vlan", "5" },
+    { "acquire --guest manual/a --pool p --vlan -1", "acquire", "vlan", "-1" },
+    { "acquire --pool status --guest manual/a", "acquire", "pool", "status" },
+    { "--verbose release --guest pve-qemu/101", "release", "guest", "pve-qemu/101" },
+    { "reconcile --verbose", "reconcile", "verbose", "" },
+    { "check", "check", "verbose", NULL },
+    { "up", "up", "verbose", NULL },
+    { "help", "help", "verbose", NULL },
+    { "--help", "help", "help", "" },
+    { "acquire --help", "acquire", "help", "" },
+    { "acquire -h", "acquire", "help", NULL },
+    { "--version", "status", "version", "" },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (CliCall) call = parse (cases[i].line, &error);
+
+    if (!call)
+      fail_msg ("'%s': %s", cases[i].line, error->message);
+    if (strcmp (call->verb->name, cases[i].verb) || g_strcmp0 (cli_call_value (call, cases[i].option), cases[i].value))
+      fail_msg ("'%s': verb %s, --%s %s", cases[i].line, call->verb->name, cases[i].option,
+                cli_call_value (call, cases[i].option));
+  }
+}
+
+static void
+explains_bad_lines (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *line, *message;
+  } cases[] = {
+    { "statsu", "unknown verb 'statsu': did you mean 'status'?\nusage: vfpool " },
+    { "aquire", "unknown verb 'aquire': did you mean 'acquire'?\n" },
+    { "aqcuier", "unknown verb 'aqcuier': did you mean 'acquire'?\n" },
+    { "recon", "unknown verb 'recon': did you mean 'reconcile'?\n" },
+    { "frobnicate", "unknown verb 'frobnicate'\nusage: vfpool " },
+    { "x", "unknown verb 'x'\n" },
+    { "status --jsn", "'status' has no option --jsn: did you mean --json?\nusage: vfpool status [--json]" },
+    { "status --guest x", "'status' has no option --guest\n" },
+    { "acquire --gest manual/a",
+      "'acquire' has no option --gest: did you mean --guest?\nusage: vfpool acquire --guest" },
+    { "acquire --rot /x", "'acquire' has no option --rot: did you mean --root?\n" },
+    { "acquire", "'acquire' needs --guest KIND/ID\n" },
+    { "acquire --guest manual/a", "'acquire' needs --pool POOL\n" },
+    { "acquire --guest --pool p", "--guest needs a value: --guest KIND/ID\n" },
+    { "acquire --pool p --guest", "--guest needs a value: --guest KIND/ID\n" },
+    { "acquire --pool= --guest a", "--pool needs a value: --pool POOL\n" },
+    { "acquire --guest a --pool p --pool q", "--pool was given twice\n" },
+    { "release", "'release' needs --guest KIND/ID\nusage: vfpool release --guest KIND/ID" },
+    { "release manual/a", "'release' does not know what to do with 'manual/a'\n" },
+    { "status --json=yes", "--json takes no value, but 'yes' was given\n" },
+    { "status -j", "'status' has no option -j: options are written out" },
+    { "up -- now", "'up' has no option --" },
+    { "up now", "'up' does not know what to do with 'now'\n" },
+    { "help up down", "'help' does not know what to do with 'down'\n" },
+    { "--root", "--root needs a value: --root DIR\n" },
+    { "--root= status", "--root needs a value: --root DIR\n" },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (CliCall) call = parse (cases[i].line, &error);
+
+    assert_null (call);
+    assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE));
+    if (!g_str_has_prefix (error->message, cases[i].message))
+      fail_msg ("'%s': %s", cases[i].line, error->message);
+    assert_non_null (strstr (error->message, "\nusage: vfpool"));
+    assert_int_equal (cli_exit_status (error), 64);
+  }
+}
+
+static void
+survives_odd_words (void **state G_GNUC_UNUSED) {
+  g_autofree char *huge = g_strnfill (100000, 'a');
+  g_autofree char *huge_option = g_strconcat ("--", huge, NULL);
+  char *lines[][2] = { { "vfpool", huge }, { "vfpool", huge_option }, { "vfpool", "" },    { "vfpool", "-" },
+                       { "vfpool", "--" }, { "vfpool", "--=" },       { "vfpool", "\xff" } };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (lines); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (CliCall) call = cli_parse (2, lines[i], &error);
+
+    assert_null (call);
+    assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE));
+  }
+}
+
+static void
+wants_root_only_for_this_host (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *line;
+    unsigned euid;
+    gboolean is_refused;
+  } cases[] = {
+    { "up", 1000, TRUE },
+    { "up", 0, FALSE },
+    { "reconcile", 1000, TRUE },
+    { "acquire --guest manual/a --pool p", 1000, TRUE },
+    { "release --guest manual/a", 1000, TRUE },
+    { "release --guest manual/a --root /tmp/x", 1000, FALSE },
+    { "release --guest manual/a --root /", 1000, TRUE },
+    { "release --guest manual/a --root //", 1000, TRUE },
+    { "release --guest manual/a --root /tmp/..", 1000, TRUE },
+    { "status", 1000, FALSE },
+    { "check", 1000, FALSE },
+    { "help", 1000, FALSE },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (CliCall) call = parse (cases[i].line, NULL);
+
+    assert_non_null (call);
+    if (cli_call_is_refused (call, cases[i].euid) != cases[i].is_refused)
+      fail_msg ("'%s' as %u", cases[i].line, cases[i].euid);
+  }
+}
+
+/* Each verb has what help needs, and its help shows all of its options and an example that the parser takes. */
+static void
+helps_with_every_verb (void **state G_GNUC_UNUSED) {
+  g_autofree char *overview = cli_help_overview ();
+
+  for (const CliVerb *verb = cli_verbs; verb->name; verb++) {
+    g_autofree char *help = cli_help_verb (verb);
+    g_autofree char *prefix = g_strconcat ("vfpool ", verb->name, NULL);
+
+    assert_non_null (strstr (overview, verb->summary));
+    assert_non_null (strstr (help, verb->summary));
+    assert_non_null (strstr (help, "example:\n  vfpool "));
+    assert_non_null (strstr (help, prefix));
+    for (const CliOption *option = verb->options; option && option->name; option++)
+      assert_non_null (strstr (help, option->description));
+    for (const char *c = help; *c; c++)
+      assert_true (*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+  }
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (understands_good_lines), cmocka_unit_test (explains_bad_lines),
+    cmocka_unit_test (survives_odd_words),     cmocka_unit_test (wants_root_only_for_this_host),
+    cmocka_unit_test (helps_with_every_verb),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
