@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a libvirt domain asks vfpool for: from its XML to a VfpoolRequest. */
+#pragma once
+
+#include "domain-xml.h"
+#include "vfpool.h"
+
+/* The namespace of vfpool's element in <metadata>; the number at its end changes when old requests would change
+ * meaning. */
+#define DOMAIN_REQUEST_NAMESPACE "urn:vfpool:domain:1"
+
+/**
+ * domain_request_new:
+ * @xml: a domain
+ * @with_addresses: whether host devices that are given by address are taken in. Without a configuration no address lies
+ *   in a pool, so there is nothing to ask, and nothing to refuse a guest for.
+ *
+ * Returns: (transfer full): the request of the domain, empty when it asks for nothing, for vfpool_request_free(); NULL:
+ *   VFPOOL_ERROR_BAD_INPUT.
+ */
+VfpoolRequest *domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **error);

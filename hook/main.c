@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The libvirt qemu hook, installed into /etc/libvirt/hooks/qemu.d/. libvirt runs it as
+ *
+ *   HOOK NAME OPERATION SUB-OPERATION EXTRA < domain.xml
+ *
+ * at each step of a guest's life, holding the guest's lock: calling libvirt from here would deadlock. Two steps are
+ * ours. `prepare begin` leases and prepares the VFs before libvirt looks at the host's devices; failing it aborts the
+ * start, and what it wrote to stderr is shown to whoever started the guest. `release end` gives them back when QEMU is
+ * gone; libvirt runs it also after a `prepare` that failed, and no status of it can change anything, so it always exits
+ * 0. What it cannot give back, the agent and `vfpool reconcile` do.
+ *
+ * For every other operation the hook does nothing: a non-zero exit at `reconnect` would kill a running guest, and what
+ * `migrate` and `restore` print would replace the guest's XML.
+ *
+ * A guest that asks vfpool for nothing is let through before any of vfpool's own files is opened: whatever state those
+ * are in, it starts.
+ */
+#include "domain-request.h"
+#include "report.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A descriptor 0, 1 or 2 that came closed would go to the next file opened, and a message written to stderr into it. */
+static void
+keep_standard_streams (void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl (fd, F_GETFD) < 0)
+      (void)!open ("/dev/null", O_RDWR); /* the lowest free descriptor: this one */
+  signal (SIGPIPE, SIG_IGN);
+}
+
+static DomainXml *
+read_domain (GError **error) {
+  gsize length;
+  g_autofree char *text = domain_xml_read (STDIN_FILENO, &length, error);
+
+  return text ? domain_xml_parse (text, length, error) : NULL;
+}
+
+static gboolean
+prepare (GError **error) {
+  gboolean has_configuration = vfpool_has_configuration (NULL);
+  g_autoptr (DomainXml) xml = read_domain (error);
+  g_autoptr (VfpoolRequest) request = xml ? domain_request_new (xml, has_configuration, error) : NULL;
+  g_autoptr (Vfpool) vfpool = NULL;
+  g_autoptr (GPtrArray) leases = NULL;
+
+  if (!request)
+    return FALSE;
+  if (vfpool_request_is_empty (request))
+    return TRUE;
+  vfpool = vfpool_open (NULL, report_message, NULL, error);
+  leases = vfpool ? vfpool_acquire (vfpool, request, error) : NULL;
+  return leases != NULL;
+}
+
+/* By the UUID alone: the metadata may have been changed, also for the worse, while the guest ran. */
+static gboolean
+release (GError **error) {
+  g_autoptr (DomainXml) xml = NULL;
+  g_autofree char *uuid = NULL;
+  g_autoptr (Vfpool) vfpool = NULL;
+
+  if (!vfpool_has_configuration (NULL))
+    return TRUE;
+  xml = read_domain (error);
+  uuid = xml ? domain_xml_get_uuid (xml, error) : NULL;
+  vfpool = uuid ? vfpool_open (NULL, report_message, NULL, error) : NULL;
+  return vfpool && vfpool_release (vfpool, VFPOOL_GUEST_LIBVIRT, uuid, error);
+}
+
+int
+main (int argc, char **argv) {
+  g_autoptr (GError) error = NULL;
+
+  keep_standard_streams ();
+  if (argc < 4) {
+    g_set_error_literal (&error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
+                         "this is libvirt's hook, not a command: libvirt runs it as NAME OPERATION SUB-OPERATION EXTRA "
+                         "with the domain XML on standard input; for people there is `vfpool`");
+    return report_error (error);
+  }
+  if (strcmp (argv[2], "prepare") == 0 && strcmp (argv[3], "begin") == 0)
+    return prepare (&error) ? 0 : report_error (error);
+  if (strcmp (argv[2], "release") == 0 && strcmp (argv[3], "end") == 0 && !release (&error))
+    report_error (error);
+  return 0;
+}

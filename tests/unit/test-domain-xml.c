@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From domain XML to request: what is asked for, what is passed over, and what is refused in which words. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "domain-request.h"
+#include "request.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define UUID "2b2f4d1e-0d5c-4f6a-9d0e-5b1f6c7a8e90"
+#define HEAD "<domain type='kvm'><name>web</name><uuid>" UUID "</uuid>"
+#define NS "xmlns:v='urn:vfpool:domain:1'"
+#define REQUEST(slots) HEAD "<metadata><v:request " NS ">" slots "</v:request></metadata></domain>"
+#define DEVICES(devices) HEAD "<devices>" devices "</devices></domain>"
+#define ADDRESS "<address domain='0x0000' bus='0x01' slot='0x10' function='0x2'/>"
+#define PCI_ADDRESS "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/>"
+#define HOSTDEV(attributes) "<hostdev mode='subsystem' type='pci'" attributes "><source>" ADDRESS "</source></hostdev>"
+#define INTERFACE(rest)                                                                                                \
+  "<interface type='hostdev' managed='yes'><mac address='52:54:00:AA:BB:CC'/><source>" PCI_ADDRESS "</source>" rest    \
+  "</interface>"
+
+static VfpoolRequest *
+request_of (const char *text, gsize length, gboolean with_addresses, GError **error) {
+  g_autoptr (DomainXml) xml = domain_xml_parse (text, length, error);
+
+  return xml ? domain_request_new (xml, with_addresses, error) : NULL;
+}
+
+/* "SLOT POOL-or-ADDRESS MAC VLAN;" for each slot */
+static char *
+describe (const VfpoolRequest *request) {
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < request->slots->len; i++) {
+    const VfpoolSlot *slot = g_ptr_array_index (request->slots, i);
+    g_string_append_printf (text, "%s %s%s %s %d;", slot->name, slot->pool ? "pool " : "",
+                            slot->pool ? slot->pool : slot->address, slot->mac ? slot->mac : "-", slot->vlan);
+  }
+  return g_string_free (text, FALSE);
+}
+
+static const struct {
+  const char *what;
+  const char *xml;
+  const char *expected;
+} understood[] = {
+  { "a plain guest",
+    DEVICES ("<disk type='file'/><interface type='network'><mac address='52:54:00:00:00:01'/></interface>"), "" },
+  { "a slot with everything", REQUEST ("<v:slot name='net0' pool='lan' mac='52:54:00:12:34:56' vlan='100'/>"),
+    "net0 pool lan 52:54:00:12:34:56 100;" },
+  { "slots without a name, in order", REQUEST ("\n <!-- c --><v:slot pool='a'/>\n<v:slot pool='b' vlan='0'/>"),
+    "slot0 pool a - -1;slot1 pool b - 0;" },
+  { "an empty request", REQUEST (""), "" },
+  { "the default namespace",
+    HEAD "<metadata><request xmlns='urn:vfpool:domain:1'><slot pool='a'/></request></metadata></domain>",
+    "slot0 pool a - -1;" },
+  { "others' metadata",
+    HEAD "<metadata><o:x xmlns:o='http://o/'><o:slot "
+         "pool='a'/>text</o:x><u:nobody-declared-u/><request/></metadata></domain>",
+    "" },
+  { "our namespace outside of metadata", HEAD "<v:request " NS "><v:slot/></v:request></domain>", "" },
+  { "a hostdev", DEVICES (HOSTDEV (" managed='no'")), "hostdev-0000-01-10-2 0000:01:10.2 - -1;" },
+  { "a hostdev without a domain",
+    DEVICES ("<hostdev type='pci'><source><address bus='1' slot='16' function='2'/></source></hostdev>"),
+    "hostdev-0000-01-10-2 0000:01:10.2 - -1;" },
+  { "a domain above 0xffff",
+    DEVICES ("<hostdev type='pci'><source><address domain='0x10000' bus='0x01' slot='0x00' "
+             "function='0x0'/></source></hostdev>"),
+    "hostdev-10000-01-00-0 10000:01:00.0 - -1;" },
+  { "other hostdevs",
+    DEVICES ("<hostdev mode='subsystem' type='usb'><source><address bus='9' device='999'/></source></hostdev>"
+             "<hostdev mode='subsystem' type='mdev'><source><address uuid='x'/></source></hostdev>"
+             "<hostdev mode='capabilities' type='storage'><source><block>/dev/x</block></source></hostdev>"),
+    "" },
+  { "an interface with a VLAN", DEVICES (INTERFACE ("<vlan><tag id='42'/></vlan>")),
+    "hostdev-0000-01-10-2 0000:01:10.2 52:54:00:aa:bb:cc 42;" },
+  { "an interface with a trunk", DEVICES (INTERFACE ("<vlan trunk='yes'><tag id='42'/></vlan>")),
+    "hostdev-0000-01-10-2 0000:01:10.2 52:54:00:aa:bb:cc -1;" },
+  { "an interface with two tags", DEVICES (INTERFACE ("<vlan><tag id='42'/><tag id='43'/></vlan>")),
+    "hostdev-0000-01-10-2 0000:01:10.2 52:54:00:aa:bb:cc -1;" },
+  { "an interface on USB",
+    DEVICES ("<interface type='hostdev'><source><address type='usb' bus='0' device='2'/></source></interface>"), "" },
+  { "hostdevs inside something else", HEAD "<devices><x>" HOSTDEV ("") "</x></devices>" HOSTDEV ("") "</domain>", "" },
+};
+
+static void
+test_understood (void **state G_GNUC_UNUSED) {
+  for (gsize i = 0; i < G_N_ELEMENTS (understood); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VfpoolRequest) request = request_of (understood[i].xml, strlen (understood[i].xml), TRUE, &error);
+    g_autofree char *got = NULL;
+
+    if (!request)
+      fail_msg ("%s: %s", understood[i].what, error->message);
+    got = describe (request);
+    if (strcmp (got, understood[i].expected) != 0)
+      fail_msg ("%s: got '%s', expected '%s'", understood[i].what, got, understood[i].expected);
+    assert_string_equal (request->id, UUID);
+    assert_string_equal (request->name, "web");
+    assert_int_equal (request->kind, VFPOOL_GUEST_LIBVIRT);
+  }
+}
+
+static const struct {
+  const char *what;
+  const char *xml;
+  const char *said[3]; /* all stand in the message */
+} refused[] = {
+  { "nothing", " ", { "not well-formed" } },
+  { "no XML", "hello", { "not well-formed", "line 1" } },
+  { "half of it", "<domain>\n<name>x</name>\n", { "not well-formed", "line 3" } },
+  { "another root", "<network/>", { "<network>", "<domain>" } },
+  { "a root in a namespace", "<domain xmlns='urn:x'/>", { "<domain>" } },
+  { "no uuid", "<domain><name>x</name></domain>", { "no <uuid>" } },
+  { "a bad uuid", "<domain><uuid>../../x</uuid></domain>", { "'../../x'", "UUID" } },
+  { "an entity that expands itself",
+    "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
+    "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'><!ENTITY d '&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;'>]>" HEAD
+    "<description>&d;&d;&d;&d;</description></domain>",
+    { "document type" } },
+  { "a file of the host",
+    "<!DOCTYPE domain [<!ENTITY f SYSTEM 'file:///etc/hostname'>]>" HEAD "<title>&f;</title></domain>",
+    { "document type" } },
+  { "a document type alone", "<!DOCTYPE domain>" HEAD "</domain>", { "document type" } },
+  { "an undeclared entity", HEAD "<title>&f;</title></domain>", { "not well-formed" } },
+  { "an unknown attribute", REQUEST ("<v:slot pool='lan' vlna='1'/>"), { "'vlna'", "name, pool, mac, vlan" } },
+  { "a prefixed attribute", REQUEST ("<v:slot v:pool='lan'/>"), { "'v:pool'", "without a prefix" } },
+  { "an attribute of the request",
+    HEAD "<metadata><v:request " NS " pool='a'/></metadata></domain>",
+    { "'pool'", "none" } },
+  { "an unknown element", REQUEST ("<v:slut pool='lan'/>"), { "<v:slut>", ":slot" } },
+  { "a slot in no namespace", REQUEST ("<slot pool='lan'/>"), { "<slot>", ":slot" } },
+  { "an unknown element beside the request",
+    HEAD "<metadata><v:slot " NS " pool='a'/></metadata></domain>",
+    { "slot> is unknown", ":request" } },
+  { "two requests", HEAD "<metadata><v:request " NS "/><v:request " NS "/></metadata></domain>", { "one <" } },
+  { "a later namespace",
+    HEAD "<metadata><v:request xmlns:v='urn:vfpool:domain:2'/></metadata></domain>",
+    { "urn:vfpool:domain:2", "urn:vfpool:domain:1" } },
+  { "text", REQUEST ("lan"), { "text" } },
+  { "a slot with content", REQUEST ("<v:slot pool='lan'>x</v:slot>"), { "'lan'", "not empty" } },
+  { "no pool", REQUEST ("<v:slot pool='a'/><v:slot name='n'/>"), { "number 2", "pool='NAME'" } },
+  { "a bad VLAN", REQUEST ("<v:slot pool='lan' vlan='4095'/>"), { "'4095'", "4094" } },
+  { "a VLAN with a sign", REQUEST ("<v:slot pool='lan' vlan='-1'/>"), { "'-1'", "4094" } },
+  { "a bad MAC", REQUEST ("<v:slot pool='lan' mac='52:54:00:12:34'/>"), { "'52:54:00:12:34'", "'lan'" } },
+  { "a bad slot name", REQUEST ("<v:slot name='a b' pool='lan'/>"), { "'a b'" } },
+  { "a slot twice", REQUEST ("<v:slot name='a' pool='p'/><v:slot name='a' pool='q'/>"), { "'a' stands twice" } },
+  { "a bus out of range",
+    DEVICES ("<hostdev type='pci'><source><address bus='0x100'/></source></hostdev>"),
+    { "source <address>" } },
+  { "a bus that is no number",
+    DEVICES ("<hostdev type='pci'><source><address bus='0xZ'/></source></hostdev>"),
+    { "source <address>" } },
+};
+
+static void
+test_refused (void **state G_GNUC_UNUSED) {
+  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VfpoolRequest) request = request_of (refused[i].xml, strlen (refused[i].xml), TRUE, &error);
+
+    if (request)
+      fail_msg ("%s: was understood", refused[i].what);
+    assert_non_null (error);
+    if (error->domain != VFPOOL_ERROR || error->code != VFPOOL_ERROR_BAD_INPUT)
+      fail_msg ("%s: is not BAD_INPUT: %s", refused[i].what, error->message);
+    for (const char *const *said = refused[i].said; said < refused[i].said + 3 && *said; said++)
+      if (!strstr (error->message, *said))
+        fail_msg ("%s: '%s' does not say: %s", refused[i].what, error->message, *said);
+  }
+}
+
+/* On a host without a configuration no host device is vfpool's business, not even one that cannot be understood. */
+static void
+test_without_addresses (void **state G_GNUC_UNUSED) {
+  const char *xml = DEVICES ("<hostdev type='pci'><source><address bus='junk'/></source></hostdev>" HOSTDEV (""));
+  g_autoptr (VfpoolRequest) request = request_of (xml, strlen (xml), FALSE, NULL);
+  const char *both = HEAD "<metadata><v:request " NS
+                          "><v:slot pool='p'/></v:request></metadata><devices>" HOSTDEV ("") "</devices></domain>";
+  g_autoptr (VfpoolRequest) pools = request_of (both, strlen (both), FALSE, NULL);
+
+  assert_non_null (request);
+  assert_true (vfpool_request_is_empty (request));
+  assert_non_null (pools);
+  assert_true (vfpool_request_names_pool (pools));
+  assert_int_equal (pools->slots->len, 1);
+}
+
+/* Whatever is cut off or overwritten: an answer or a sentence, and no memory error for the sanitizers to see. */
+static void
+test_damaged (void **state G_GNUC_UNUSED) {
+  const char *xml = HEAD "<metadata><v:request " NS "><v:slot name='a' pool='p' vlan='1'/></v:request></metadata>"
+                         "<devices>" INTERFACE ("<vlan><tag id='42'/></vlan>") "</devices></domain>";
+  static const char damage[] = { '\xff', '<', '&', '\'', '>', '\0' };
+  gsize length = strlen (xml);
+
+  for (gsize i = 0; i < length; i++) {
+    g_autoptr (VfpoolRequest) cut = request_of (xml, i, TRUE, NULL);
+
+    assert_null (cut);
+    for (gsize c = 0; c < sizeof damage; c++) {
+      g_autofree char *copy = g_memdup2 (xml, length);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (VfpoolRequest) request = NULL;
+
+      copy[i] = damage[c];
+      request = request_of (copy, length, TRUE, &error);
+      assert_true ((request != NULL) != (error != NULL));
+    }
+  }
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------
+ */
+
+static int
+memory_file (gsize length) {
+  g_autofree char *text = g_malloc (length + 1);
+  int fd = memfd_create ("domain", 0);
+
+  memset (text, ' ', length);
+  assert_true (fd >= 0);
+  assert_int_equal (write (fd, text, length), length);
+  assert_int_equal (lseek (fd, 0, SEEK_SET), 0);
+  return fd;
+}
+
+static void
+test_read_bounds (void **state G_GNUC_UNUSED) {
+  static const struct {
+    gsize length;
+    const char *said;
+  } cases[] = {
+    { 0, "empty" },
+    { 1, NULL },
+    { DOMAIN_XML_MAX, NULL },
+    { DOMAIN_XML_MAX + 1, "larger than 8 MiB" },
+    { (gsize)10 * 1024 * 1024, "larger than 8 MiB" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    int fd = memory_file (cases[i].length);
+    gsize length = 0;
+    g_autofree char *text = domain_xml_read (fd, &length, &error);
+
+    close (fd);
+    if (cases[i].said) {
+      assert_null (text);
+      assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT));
+      assert_non_null (strstr (error->message, cases[i].said));
+      continue;
+    }
+    assert_non_null (text);
+    assert_int_equal (length, cases[i].length);
+    assert_int_equal (text[length], 0);
+  }
+}
+
+static void
+test_read_closed (void **state G_GNUC_UNUSED) {
+  g_autoptr (GError) error = NULL;
+  gsize length;
+
+  assert_null (domain_xml_read (-1, &length, &error));
+  assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT));
+  assert_non_null (strstr (error->message, "standard input"));
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (test_understood), cmocka_unit_test (test_refused),     cmocka_unit_test (test_without_addresses),
+    cmocka_unit_test (test_damaged),    cmocka_unit_test (test_read_bounds), cmocka_unit_test (test_read_closed),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
