@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pre-start leases what the VM's configuration asks for and hands it over in PVE's reservation file (parking.h); a
+ * failure half-way is undone, because PVE calls nothing more for a VM whose pre-start failed. post-stop gives back and
+ * parks; it tries everything, whatever fails, because nobody comes after it. In between PVE needs no help.
+ *
+ * vfpool's own lock is never held together with PVE's: the library takes and drops its own inside each call.
+ */
+#include "hookscript.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "parking.h"
+#include "plan.h"
+#include "report.h"
+
+/* PVE calls post-stop when it sees the VM's QEMU gone; after a kill, the kernel may still be closing the devices. */
+#define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
+#define CLOSE_RETRY_US (100 * 1000)
+
+/* ---- pre-start ----------------------------------------------------------------------------------------------------
+ */
+
+/* The VM's configuration file. While a VM migrates in, it lies still with the node it comes from. */
+static char *
+find_config (const PvePaths *paths, const char *vmid) {
+  g_autofree char *name = g_strconcat (vmid, ".conf", NULL);
+  g_autofree char *nodes = g_build_filename (paths->pve_dir, "nodes", NULL);
+  g_autofree char *file = g_build_filename (paths->pve_dir, "qemu-server", name, NULL);
+  g_autoptr (GDir) dir = NULL;
+  const char *node;
+
+  if (g_file_test (file, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&file);
+  dir = g_dir_open (nodes, 0, NULL);
+  while (dir && (node = g_dir_read_name (dir))) {
+    g_autofree char *other = g_build_filename (nodes, node, "qemu-server", name, NULL);
+
+    if (g_file_test (other, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&other);
+  }
+  return g_steal_pointer (&file);
+}
+
+static gboolean
+is_container (const PvePaths *paths, const char *vmid) {
+  g_autofree char *name = g_strconcat (vmid, ".conf", NULL);
+  g_autofree char *file = g_build_filename (paths->pve_dir, "lxc", name, NULL);
+
+  return g_file_test (file, G_FILE_TEST_EXISTS);
+}
+
+static VfpoolLease *
+find_lease (GPtrArray *leases, const char *bdf) {
+  for (guint i = 0; i < leases->len; i++)
+    if (!strcmp (vfpool_lease_get_address (g_ptr_array_index (leases, i)), bdf))
+      return g_ptr_array_index (leases, i);
+  return NULL;
+}
+
+static GPtrArray *
+addresses_of (GPtrArray *leases) {
+  GPtrArray *addresses = g_ptr_array_new ();
+
+  for (guint i = 0; i < leases->len; i++)
+    g_ptr_array_add (addresses, (gpointer)vfpool_lease_get_address (g_ptr_array_index (leases, i)));
+  return addresses;
+}
+
+static void
+print_lease (const char *slot, const VfpoolLease *lease) {
+  const char *mac = vfpool_lease_get_mac (lease);
+  int vlan = vfpool_lease_get_vlan (lease);
+
+  printf ("vfpool: %s: %s of pool %s", slot, vfpool_lease_get_address (lease), vfpool_lease_get_pool (lease));
+  if (mac)
+    printf (", MAC %s", mac);
+  if (vlan != VFPOOL_VLAN_UNSET)
+    printf (", VLAN %d", vlan);
+  printf ("\n");
+}
+
+/* A line per slot; for a pool, the VF that PVE will take for it, which need not be the one leased in this slot's name.
+ */
+static void
+print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
+  for (guint i = 0; i < plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (plan, i);
+    g_autofree char *name = g_strdup_printf ("hostpci%d", slot->index);
+
+    if (slot->is_pool)
+      print_lease (name, find_lease (leases, g_ptr_array_index (chosen, i)));
+    for (guint j = 0; slot->devices && j < slot->devices->len; j++) {
+      const VfpoolLease *lease = find_lease (leases, g_ptr_array_index (slot->devices, j));
+
+      if (lease)
+        print_lease (vfpool_lease_get_slot (lease), lease);
+    }
+  }
+}
+
+/* The leased VFs, and all others of the pools they are of. */
+static GPtrArray *
+members_of_pools (Vfpool *vfpool, GPtrArray *leases, GError **error) {
+  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    const char *pool = vfpool_lease_get_pool (lease);
+    g_autoptr (GPtrArray) members = NULL;
+
+    g_ptr_array_add (vfs, g_strdup (vfpool_lease_get_address (lease)));
+    if (!g_hash_table_add (seen, (gpointer)pool))
+      continue;
+    members = vfpool_pool_members (vfpool, pool, error);
+    if (!members)
+      return NULL;
+    for (guint j = 0; j < members->len; j++)
+      g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, j)));
+  }
+  return g_steal_pointer (&vfs);
+}
+
+/* Leads PVE to the leased VFs: the last step of pre-start, and all that has to be undone with it. */
+static gboolean
+hand_over (const PvePaths *paths, Vfpool *vfpool, GPtrArray *plan, const PveMappings *mappings, const char *vmid,
+           GPtrArray *leases, GError **error) {
+  g_autoptr (GPtrArray) leased = addresses_of (leases);
+  g_autoptr (GPtrArray) chosen = pve_plan_walk (plan, paths, mappings, leased, error);
+  g_autoptr (GPtrArray) vfs = chosen ? members_of_pools (vfpool, leases, error) : NULL;
+
+  if (!vfs || !pve_parking_update (paths, vfs, leased, g_ascii_strtoull (vmid, NULL, 10), error)) {
+    g_prefix_error (error, "VM %s: ", vmid);
+    return FALSE;
+  }
+  print_slots (plan, chosen, leases);
+  return TRUE;
+}
+
+/* Gives back the leases that were not there before, and parks them; what fails is reported beside the error that led
+ * here. */
+static void
+give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *before, GPtrArray *leases) {
+  g_autoptr (GPtrArray) returned = g_ptr_array_new ();
+
+  for (guint i = 0; i < leases->len; i++) {
+    g_autoptr (GError) failure = NULL;
+    VfpoolLease *lease = g_ptr_array_index (leases, i);
+
+    if (find_lease (before, vfpool_lease_get_address (lease)))
+      continue;
+    if (!vfpool_release_lease (vfpool, lease, &failure))
+      report_error (failure);
+    g_ptr_array_add (returned, (gpointer)vfpool_lease_get_address (lease));
+  }
+  /* Where this fails, the hand-over failed for the same reason, and that is told already. */
+  pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
+}
+
+static gboolean
+lease_all (const PvePaths *paths, Vfpool *vfpool, GPtrArray *plan, const VfpoolRequest *request, const char *vmid,
+           GError **error) {
+  g_autoptr (PveMappings) mappings = pve_mappings_load (paths, error);
+  g_autoptr (GPtrArray) before = NULL;
+  g_autoptr (GPtrArray) leases = NULL;
+
+  if (!mappings || !pve_plan_check (plan, paths, mappings, vfpool, error))
+    return FALSE;
+  before = vfpool_guest_leases (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, error);
+  leases = before ? vfpool_acquire (vfpool, request, error) : NULL;
+  if (!leases)
+    return FALSE;
+  if (hand_over (paths, vfpool, plan, mappings, vmid, leases, error))
+    return TRUE;
+  give_back (paths, vfpool, vmid, before, leases);
+  return FALSE;
+}
+
+static gboolean
+pre_start (const PvePaths *paths, const char *vmid, GError **error) {
+  g_autofree char *file = find_config (paths, vmid);
+  g_autoptr (PveVmConfig) config = pve_vm_config_load (file, error);
+  g_autoptr (Vfpool) vfpool = NULL;
+  g_autoptr (VfpoolRequest) request = NULL;
+  g_autoptr (GPtrArray) plan = NULL;
+
+  if (!config)
+    return FALSE;
+  for (guint i = 0; i < config->warnings->len; i++)
+    report_message (VFPOOL_MESSAGE_WARNING, g_ptr_array_index (config->warnings, i), NULL);
+  if (config->hostpci->len == 0)
+    return TRUE;
+  vfpool = vfpool_open (paths->root, report_message, NULL, error);
+  if (!vfpool)
+    return FALSE;
+  plan = pve_plan_new (paths, config, vfpool);
+  request = pve_plan_request (plan, vfpool, vmid, config->name, error);
+  if (!request)
+    return FALSE;
+  return vfpool_request_is_empty (request) || lease_all (paths, vfpool, plan, request, vmid, error);
+}
+
+/* ---- post-stop ----------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+release (Vfpool *vfpool, const char *vmid, GError **error) {
+  gint64 until = g_get_monotonic_time () + CLOSE_WAIT_US;
+
+  for (;;) {
+    g_autoptr (GError) failure = NULL;
+
+    if (vfpool_release (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, &failure))
+      return TRUE;
+    if (!g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE) || g_get_monotonic_time () > until) {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+    g_usleep (CLOSE_RETRY_US);
+  }
+}
+
+static gboolean
+park_all (const PvePaths *paths, Vfpool *vfpool, guint64 vmid, GError **error) {
+  g_autoptr (GPtrArray) vfs = pve_parking_all_vfs (vfpool, error);
+
+  return vfs && pve_parking_update (paths, vfs, NULL, vmid, error);
+}
+
+static gboolean
+post_stop (const PvePaths *paths, const char *vmid, GError **error) {
+  g_autoptr (Vfpool) vfpool = vfpool_open (paths->root, report_message, NULL, error);
+  g_autoptr (GError) failure = NULL;
+
+  if (!vfpool)
+    return FALSE;
+  if (!release (vfpool, vmid, &failure))
+    report_error (failure);
+  if (!park_all (paths, vfpool, g_ascii_strtoull (vmid, NULL, 10), error))
+    return FALSE;
+  if (!failure)
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, failure->code, "VM %s has not given back all its VFs; \"vfpool status\" shows them",
+               vmid);
+  return FALSE;
+}
+
+/* ---- All together -------------------------------------------------------------------------------------------------
+ */
+
+gboolean
+pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, GError **error) {
+  static const struct {
+    const char *name;
+    gboolean (*run) (const PvePaths *paths, const char *vmid, GError **error);
+  } phases[] = { { "pre-start", pre_start }, { "post-stop", post_stop } };
+
+  if (!vfpool_has_configuration (paths->root) || is_container (paths, vmid))
+    return TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
+    if (!strcmp (phases[i].name, phase))
+      return phases[i].run (paths, vmid, error);
+  return TRUE;
+}
+
+gboolean
+pve_hookscript_park (const PvePaths *paths, GError **error) {
+  g_autoptr (Vfpool) vfpool = NULL;
+
+  if (!vfpool_has_configuration (paths->root) || !g_file_test (paths->pve_dir, G_FILE_TEST_IS_DIR))
+    return TRUE;
+  vfpool = vfpool_open (paths->root, report_message, NULL, error);
+  return vfpool && park_all (paths, vfpool, 0, error);
+}
+
+gboolean
+pve_hookscript_print_map (const PvePaths *paths, const char *pool, GError **error) {
+  g_autoptr (Vfpool) vfpool = vfpool_open (paths->root, report_message, NULL, error);
+  g_autoptr (GPtrArray) members = vfpool ? vfpool_pool_members (vfpool, pool, error) : NULL;
+
+  if (!members)
+    return FALSE;
+  printf ("%s\n", pool);
+  for (guint i = 0; i < members->len; i++) {
+    g_autofree char *line = pve_map_line (paths, g_ptr_array_index (members, i));
+
+    if (line)
+      printf ("\t%s\n", line);
+  }
+  return TRUE;
+}

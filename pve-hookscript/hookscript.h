@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The phases in which Proxmox VE calls a hookscript, and what an operator can ask for besides. */
+#pragma once
+
+#include "paths.h"
+
+/**
+ * pve_hookscript_run:
+ * @vmid: the VM or container
+ * @phase: pre-start, post-start, pre-stop or post-stop; any other is passed over
+ *
+ * What is done goes to stdout, which PVE shows in its task log.
+ *
+ * Returns: FALSE with any VFPOOL_ERROR; in pre-start nothing is leased then that was not before.
+ */
+gboolean pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, GError **error);
+
+/* Parks all free VFs of all pools, so that PVE gives none to a VM without a lease: for boot, before PVE starts VMs. */
+gboolean pve_hookscript_park (const PvePaths *paths, GError **error);
+
+/* Prints, ready for /etc/pve/mapping/pci.cfg, the mapping that lists the pool's VFs on this node. */
+gboolean pve_hookscript_print_map (const PvePaths *paths, const char *pool, GError **error);

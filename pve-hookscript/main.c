@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Proxmox VE hookscript: PVE calls it (through the snippet that stands for it) with a VMID and a phase. Its exit
+ * status counts in pre-start only, where anything but 0 ends the start; in the other phases PVE shows a warning.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hookscript.h"
+#include "report.h"
+
+static const char usage_text[] =
+    "Usage: pve-hookscript [OPTION...] VMID PHASE    as Proxmox VE calls it\n"
+    "       pve-hookscript [OPTION...] park          keep Proxmox VE off all free VFs of all pools\n"
+    "       pve-hookscript [OPTION...] map POOL      print a pool's mapping for /etc/pve/mapping/pci.cfg\n"
+    "\n"
+    "  --root DIR      use DIR in place of / for every path\n"
+    "  --pve-dir DIR   use DIR in place of /etc/pve\n"
+    "  --run-dir DIR   use DIR in place of /run/qemu-server\n"
+    "  --help          show this\n"
+    "  --version       show the version\n";
+
+static gboolean
+usage_error (GError **error, const char *what) {
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE, "%s; call \"pve-hookscript VMID PHASE\", or with --help", what);
+  return FALSE;
+}
+
+/* PVE's VMIDs: three to nine digits, no leading zero. */
+static gboolean
+is_vmid (const char *text) {
+  gsize length = strlen (text);
+
+  return length >= 3 && length <= 9 && *text != '0' && strspn (text, "0123456789") == length;
+}
+
+static gboolean
+run (const PvePaths *paths, int argc, char **argv, GError **error) {
+  if (argc == 1 && !strcmp (argv[0], "park"))
+    return pve_hookscript_park (paths, error);
+  if (argc == 2 && !strcmp (argv[0], "map"))
+    return pve_hookscript_print_map (paths, argv[1], error);
+  if (argc != 2)
+    return usage_error (error, argc < 2 ? "an argument is missing" : "there are too many arguments");
+  if (!is_vmid (argv[0])) {
+    g_autofree char *what = g_strdup_printf ("\"%s\" is no VMID, which is a number from 100 to 999999999", argv[0]);
+
+    return usage_error (error, what);
+  }
+  return pve_hookscript_run (paths, argv[0], argv[1], error);
+}
+
+int
+main (int argc, char **argv) {
+  static const char *const names[] = { "--root", "--pve-dir", "--run-dir" };
+  const char *values[G_N_ELEMENTS (names)] = { NULL };
+  g_autoptr (PvePaths) paths = NULL;
+  g_autoptr (GError) error = NULL;
+  int next = 1;
+
+  for (; next < argc && g_str_has_prefix (argv[next], "--"); next++) {
+    guint option = 0;
+
+    if (!strcmp (argv[next], "--help"))
+      return fputs (usage_text, stdout) < 0;
+    if (!strcmp (argv[next], "--version"))
+      return printf ("pve-hookscript of vfpool %s\n", VFPOOL_VERSION) < 0;
+    while (option < G_N_ELEMENTS (names) && strcmp (argv[next], names[option]))
+      option++;
+    if (option == G_N_ELEMENTS (names) || next + 1 == argc) {
+      usage_error (&error, option == G_N_ELEMENTS (names) ? "unknown option" : "an option lacks its folder");
+      return report_error (error);
+    }
+    values[option] = argv[++next];
+  }
+  paths = pve_paths_new (values[0], values[1], values[2]);
+  return run (paths, argc - next, argv + next, &error) ? 0 : report_error (error);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Proxmox VE's resource mappings for PCI devices (/etc/pve/mapping/pci.cfg), as far as this node is concerned. */
+#pragma once
+
+#include "paths.h"
+
+/* One "map" line of this node: an alternative from which PVE chooses. */
+typedef struct {
+  int line;           /* in the file, from 1 */
+  GPtrArray *paths;   /* of char*: the functions (or whole slots) that this alternative passes through together */
+  char *id;           /* VVVV:DDDD */
+  char *subsystem_id; /* nullable */
+  char *iommugroup;   /* nullable */
+} PveMap;
+
+typedef struct _PveMappings PveMappings;
+
+/**
+ * pve_mappings_load: reads pci.cfg; a file that does not exist is one without mappings.
+ *
+ * Returns: (transfer full): for pve_mappings_free(), or NULL with an error as pve_read_file().
+ */
+PveMappings *pve_mappings_load (const PvePaths *paths, GError **error);
+PveMappings *pve_mappings_parse (const char *data, gsize length, const char *node);
+void pve_mappings_free (PveMappings *self);
+
+/* The alternatives (of PveMap) that the mapping @id has on this node, in PVE's order; NULL when there are none. */
+GPtrArray *pve_mappings_find (const PveMappings *self, const char *id);
+
+/* Why PVE would refuse to start any VM with this mapping because of @map's first function ("its iommugroup is 7 there,
+ * the kernel says 8"), or NULL. */
+char *pve_map_problem (const PveMap *map, const PvePaths *paths);
+
+/* The line, without its tab, that lists the function @bdf for this node; NULL when there is no such function. */
+char *pve_map_line (const PvePaths *paths, const char *bdf);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PveMappings, pve_mappings_free)

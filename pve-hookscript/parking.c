@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PVE chooses a VF itself, from a command line that is already being built when a hookscript could speak; but it passes
+ * over each device that its reservation file gives to another VM. So all VFs of a pool are kept reserved for a VM that
+ * cannot exist ("parked"), and the ones that vfpool leased are handed to the VM that starts. A VM that asks for the
+ * mapping without a lease, because it has no hookscript, finds nothing free.
+ *
+ * When a VM has stopped, or its start failed, PVE removes its lines, and the VFs stand open until they are parked
+ * again.
+ */
+#include "parking.h"
+
+#include <string.h>
+
+#include "reservation.h"
+
+static gboolean
+contains (GPtrArray *addresses, const char *bdf) {
+  return addresses && g_ptr_array_find_with_equal_func (addresses, bdf, g_str_equal, NULL);
+}
+
+/* Whether a VM other than @vmid holds the device by PVE's word, which one, and how. */
+static gboolean
+is_anothers (const PvePaths *paths, PveReservations *file, const char *bdf, guint64 vmid, PveReservation *present) {
+  return pve_reservations_find (file, bdf, present) && present->vmid != vmid && present->vmid != PVE_PARKED_VMID
+         && pve_reservation_is_valid (paths, present);
+}
+
+static gboolean
+hand_over (const PvePaths *paths, PveReservations *file, const char *bdf, guint64 vmid, GError **error) {
+  guint64 now = (guint64)(g_get_real_time () / G_USEC_PER_SEC);
+  PveReservation present;
+
+  if (is_anothers (paths, file, bdf, vmid, &present)) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+                 "%s is leased to VM %" G_GUINT64_FORMAT ", but Proxmox VE has reserved it for VM %" G_GUINT64_FORMAT
+                 ", which %s: give VM %" G_GUINT64_FORMAT " the vfpool hookscript and start it again, or stop it",
+                 bdf, vmid, present.vmid, present.is_pid ? "runs" : "is being started", present.vmid);
+    return FALSE;
+  }
+  /* The VM runs with it already: PVE's own line is better than ours. */
+  if (pve_reservations_find (file, bdf, &present) && present.vmid == vmid && present.is_pid
+      && pve_reservation_is_valid (paths, &present))
+    return TRUE;
+  pve_reservations_set (file, bdf, vmid, now + PVE_START_SECONDS);
+  return TRUE;
+}
+
+gboolean
+pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, guint64 vmid, GError **error) {
+  g_autoptr (PveReservations) file = pve_reservations_open (paths, error);
+  PveReservation present;
+
+  if (!file)
+    return FALSE;
+  for (guint i = 0; i < vfs->len; i++) {
+    const char *bdf = g_ptr_array_index (vfs, i);
+
+    if (contains (leased, bdf)) {
+      if (!hand_over (paths, file, bdf, vmid, error))
+        return FALSE;
+    } else if (!is_anothers (paths, file, bdf, vmid, &present)) {
+      pve_reservations_set (file, bdf, PVE_PARKED_VMID, PVE_PARKED_UNTIL);
+    }
+  }
+  return pve_reservations_write (file, error);
+}
+
+static gboolean
+add_members (Vfpool *vfpool, const char *pool, GPtrArray *vfs, GError **error) {
+  g_autoptr (GPtrArray) members = vfpool_pool_members (vfpool, pool, error);
+
+  if (!members)
+    return FALSE;
+  for (guint i = 0; i < members->len; i++)
+    g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, i)));
+  return TRUE;
+}
+
+GPtrArray *
+pve_parking_all_vfs (Vfpool *vfpool, GError **error) {
+  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GVariant) status = vfpool_status (vfpool, error);
+  g_autoptr (GVariant) pools = status ? g_variant_lookup_value (status, "pools", G_VARIANT_TYPE ("aa{sv}")) : NULL;
+
+  if (!status)
+    return NULL;
+  for (gsize i = 0; pools && i < g_variant_n_children (pools); i++) {
+    g_autoptr (GVariant) pool = g_variant_get_child_value (pools, i);
+    const char *name;
+
+    if (g_variant_lookup (pool, "name", "&s", &name) && !add_members (vfpool, name, vfs, error))
+      return NULL;
+  }
+  return g_steal_pointer (&vfs);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A line is "BDF VMID time:SECONDS" or "BDF VMID pid:PID". PVE::QemuServer::PCI reads the file, changes it and writes
+ * it anew under flock(2) on a lock file beside it, by a temporary file and rename(2); so does this module. PVE drops
+ * lines that it does not understand; here they are kept byte for byte, they are somebody else's.
+ *
+ * PVE waits 2 seconds for the lock when a VM has stopped and 5 when one starts, so the lock is held here for one read
+ * and one write, nothing else.
+ */
+#include "reservation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vfpool.h"
+
+/* As PVE::Tools::lock_file waits when it is not told otherwise. */
+#define LOCK_WAIT_US (10 * G_USEC_PER_SEC)
+#define LOCK_RETRY_US (20 * 1000)
+
+typedef struct {
+  char *text;    /* the line with its line feed, if it had one */
+  gsize length;  /* of text, which may hold zero bytes */
+  char *address; /* NULL: not a line that PVE understands */
+  PveReservation reservation;
+} Line;
+
+struct _PveReservations {
+  int lock;
+  char *file;
+  GPtrArray *lines;
+  gboolean changed;
+};
+
+static void
+line_free (Line *self) {
+  g_free (self->text);
+  g_free (self->address);
+  g_free (self);
+}
+
+/* A decimal number; one that does not fit is as good as endless. */
+static gboolean
+parse_number (const char *text, guint64 *number) {
+  if (!*text || text[strspn (text, "0123456789")])
+    return FALSE;
+  *number = g_ascii_strtoull (text, NULL, 10);
+  return TRUE;
+}
+
+/* Fills in what PVE would read from the line. An address of another form than PVE writes is a key nobody asks for. */
+static void
+parse_line (Line *self) {
+  g_autofree char *text = g_strndup (self->text, self->length);
+  g_auto (GStrv) part = NULL;
+  const char *value;
+
+  if (memchr (self->text, '\0', self->length))
+    return;
+  if (g_str_has_suffix (text, "\n"))
+    text[strlen (text) - 1] = '\0';
+  part = g_strsplit_set (text, " \t", -1);
+  if (g_strv_length (part) != 3 || !*part[0] || !parse_number (part[1], &self->reservation.vmid))
+    return;
+  self->reservation.is_pid = g_str_has_prefix (part[2], "pid:");
+  if (!self->reservation.is_pid && !g_str_has_prefix (part[2], "time:"))
+    return;
+  value = strchr (part[2], ':') + 1;
+  if (parse_number (value, &self->reservation.value))
+    self->address = g_strdup (part[0]);
+}
+
+static GPtrArray *
+parse_lines (const char *data, gsize length) {
+  GPtrArray *lines = g_ptr_array_new_with_free_func ((GDestroyNotify)line_free);
+  const char *end = data + length;
+
+  while (data < end) {
+    const char *feed = memchr (data, '\n', (gsize)(end - data));
+    Line *line = g_new0 (Line, 1);
+
+    line->length = (gsize)((feed ? feed + 1 : end) - data);
+    line->text = g_memdup2 (data, line->length);
+    parse_line (line);
+    g_ptr_array_add (lines, line);
+    data += line->length;
+  }
+  return lines;
+}
+
+static gboolean
+fail (GError **error, const char *doing, const char *path, int saved_errno) {
+  VfpoolError code = saved_errno == EACCES || saved_errno == EPERM ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_KERNEL;
+
+  g_set_error (error, VFPOOL_ERROR, code, "cannot %s %s: %s", doing, path, g_strerror (saved_errno));
+  return FALSE;
+}
+
+/* ---- The lock -----------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+wait_for_lock (int lock, const char *path, GError **error) {
+  gint64 until = g_get_monotonic_time () + LOCK_WAIT_US;
+
+  while (flock (lock, LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return fail (error, "lock", path, errno);
+    if (g_get_monotonic_time () > until) {
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+                   "somebody has held the lock %s for %d seconds: see who with \"fuser -v %s\", then start again", path,
+                   (int)(LOCK_WAIT_US / G_USEC_PER_SEC), path);
+      return FALSE;
+    }
+    g_usleep (LOCK_RETRY_US);
+  }
+  return TRUE;
+}
+
+static gboolean
+take_lock (PveReservations *self, const PvePaths *paths, GError **error) {
+  g_autofree char *path = g_strconcat (self->file, ".lock", NULL);
+
+  /* PVE makes this folder too, whichever of its programs comes first. */
+  if (g_mkdir (paths->run_dir, 0755) < 0 && errno != EEXIST)
+    return fail (error, "make the folder", paths->run_dir, errno);
+  self->lock = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (self->lock < 0)
+    return fail (error, "open the lock", path, errno);
+  return wait_for_lock (self->lock, path, error);
+}
+
+PveReservations *
+pve_reservations_open (const PvePaths *paths, GError **error) {
+  g_autoptr (PveReservations) self = g_new0 (PveReservations, 1);
+  g_autoptr (GError) failure = NULL;
+  g_autofree char *contents = NULL;
+  gsize length = 0;
+
+  self->lock = -1;
+  self->file = g_build_filename (paths->run_dir, "pci-id-reservations", NULL);
+  if (!take_lock (self, paths, error))
+    return NULL;
+  if (!pve_read_file (self->file, &contents, &length, &failure)
+      && !g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND)) {
+    g_propagate_error (error, g_steal_pointer (&failure));
+    return NULL;
+  }
+  self->lines = parse_lines (contents ? contents : "", length);
+  return g_steal_pointer (&self);
+}
+
+void
+pve_reservations_close (PveReservations *self) {
+  if (!self)
+    return;
+  if (self->lock >= 0)
+    close (self->lock);
+  g_free (self->file);
+  g_clear_pointer (&self->lines, g_ptr_array_unref);
+  g_free (self);
+}
+
+/* ---- Reading and changing -----------------------------------------------------------------------------------------
+ */
+
+gboolean
+pve_reservations_find (const PveReservations *self, const char *bdf, PveReservation *reservation) {
+  for (guint i = self->lines->len; i > 0; i--) {
+    const Line *line = g_ptr_array_index (self->lines, i - 1);
+
+    if (g_strcmp0 (line->address, bdf))
+      continue;
+    *reservation = line->reservation;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+/* Whether the process's command line names the file: what PVE, too, takes as proof that it is this VM's QEMU. A process
+ * that has ended but was not waited for has an empty one. */
+static gboolean
+command_names (const PvePaths *paths, guint64 pid, const char *name) {
+  g_autofree char *file =
+      g_strdup_printf ("%s/proc/%" G_GUINT64_FORMAT "/cmdline", paths->root ? paths->root : "", pid);
+  g_autofree char *command = NULL;
+  gsize length;
+
+  if (!pve_read_file (file, &command, &length, NULL))
+    return FALSE;
+  for (const char *word = command; word < command + length; word += strlen (word) + 1)
+    if (!strcmp (word, name))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+pve_reservation_is_valid (const PvePaths *paths, const PveReservation *reservation) {
+  g_autofree char *file = g_strdup_printf ("%s/%" G_GUINT64_FORMAT ".pid", paths->run_dir, reservation->vmid);
+  g_autofree char *contents = NULL;
+  guint64 pid;
+  gsize length;
+
+  if (!reservation->is_pid)
+    return reservation->value > (guint64)(g_get_real_time () / G_USEC_PER_SEC);
+  if (!pve_read_file (file, &contents, &length, NULL) || !parse_number (g_strchomp (contents), &pid))
+    return FALSE;
+  return pid == reservation->value && command_names (paths, pid, file);
+}
+
+void
+pve_reservations_set (PveReservations *self, const char *bdf, guint64 vmid, guint64 until) {
+  PveReservation present;
+  Line *line;
+
+  if (pve_reservations_find (self, bdf, &present) && present.vmid == vmid && !present.is_pid && present.value == until)
+    return;
+  for (guint i = self->lines->len; i > 0; i--) {
+    line = g_ptr_array_index (self->lines, i - 1);
+    if (!g_strcmp0 (line->address, bdf))
+      g_ptr_array_remove_index (self->lines, i - 1);
+  }
+  line = g_new0 (Line, 1);
+  line->text = g_strdup_printf ("%s %" G_GUINT64_FORMAT " time:%" G_GUINT64_FORMAT "\n", bdf, vmid, until);
+  line->length = strlen (line->text);
+  line->address = g_strdup (bdf);
+  line->reservation = (PveReservation){ .vmid = vmid, .value = until };
+  g_ptr_array_add (self->lines, line);
+  self->changed = TRUE;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------
+ */
+
+static GString *
+join_lines (const PveReservations *self) {
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < self->lines->len; i++) {
+    const Line *line = g_ptr_array_index (self->lines, i);
+
+    /* Only a last line may lack its line feed, and it is not the last one any more. */
+    if (text->len > 0 && text->str[text->len - 1] != '\n')
+      g_string_append_c (text, '\n');
+    g_string_append_len (text, line->text, (gssize)line->length);
+  }
+  return text;
+}
+
+static gboolean
+write_temporary (const char *path, const GString *text, GError **error) {
+  gsize written = 0;
+  int fd;
+
+  /* A leftover of a process that died; the lock makes sure that nobody is writing to it. */
+  g_unlink (path);
+  fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return fail (error, "make", path, errno);
+  while (written < text->len) {
+    ssize_t count = write (fd, text->str + written, text->len - written);
+
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0) {
+      int saved_errno = errno;
+      close (fd);
+      return fail (error, "write", path, saved_errno);
+    }
+    written += (gsize)count;
+  }
+  if (close (fd) < 0)
+    return fail (error, "write", path, errno);
+  return TRUE;
+}
+
+static gboolean
+replace_file (const char *file, const GString *text, GError **error) {
+  g_autofree char *temporary = g_strdup_printf ("%s.tmp.%d", file, (int)getpid ());
+
+  if (write_temporary (temporary, text, error)) {
+    if (!g_rename (temporary, file))
+      return TRUE;
+    fail (error, "replace", file, errno);
+  }
+  g_unlink (temporary);
+  return FALSE;
+}
+
+gboolean
+pve_reservations_write (PveReservations *self, GError **error) {
+  g_autoptr (GString) text = NULL;
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  if (!self->changed)
+    return TRUE;
+  text = join_lines (self);
+  if (!replace_file (self->file, text, error) || !pve_read_file (self->file, &contents, &length, error))
+    return FALSE;
+  if (length != text->len || memcmp (contents, text->str, length)) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
+                 "%s does not hold what was just written to it: somebody writes to it without its lock", self->file);
+    return FALSE;
+  }
+  self->changed = FALSE;
+  return TRUE;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vfpool needs of a Proxmox VE virtual machine's configuration: its name and its hostpci entries. */
+#pragma once
+
+#include <glib.h>
+
+/* PVE's own limit: hostpci0 to hostpci15. */
+#define PVE_HOSTPCI_MAX 16
+
+/* One hostpciN entry that passes through whole functions: by mapping, or by addresses, never both. */
+typedef struct {
+  int index;     /* N */
+  char *mapping; /* a mapping's ID, or NULL */
+  GPtrArray
+      *addresses; /* of char*, with domain; one without a function means all functions of the slot. NULL: mapping */
+} PveHostpci;
+
+typedef struct {
+  char *name;          /* nullable */
+  GPtrArray *hostpci;  /* of PveHostpci, by index; entries with mdev= are left out, they pass through no function */
+  GPtrArray *warnings; /* of char*: a sentence for each entry that was passed over because it makes no sense */
+} PveVmConfig;
+
+/* Reads what stands before the first section of @data; never fails, PVE's own way: what it does not know it passes
+ * over. */
+PveVmConfig *pve_vm_config_parse (const char *data, gsize length);
+
+/* The same for a file; NULL with an error as pve_read_file(). */
+PveVmConfig *pve_vm_config_load (const char *path, GError **error);
+
+void pve_vm_config_free (PveVmConfig *self);
+
+/* The entry from a property string such as "0000:01:10.0,pcie=1" or "mapping=lan"; NULL and a reason in @problem when
+ * PVE could not use it either; NULL and no reason when it has mdev=. */
+PveHostpci *pve_hostpci_parse (int index, const char *value, char **problem);
+void pve_hostpci_free (PveHostpci *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PveVmConfig, pve_vm_config_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PveHostpci, pve_hostpci_free)

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a Proxmox VE VM's configuration is read: shapes of files, then shapes of hostpci entries. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "pve-hookscript/paths.h"
+#include "pve-hookscript/vm-config.h"
+#include "vfpool.h"
+
+/* What was understood, as text: "N:mapping=ID" or "N:BDF;BDF", blank between entries. */
+static char *
+describe (const PveVmConfig *config) {
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < config->hostpci->len; i++) {
+    const PveHostpci *entry = g_ptr_array_index (config->hostpci, i);
+
+    g_string_append_printf (text, "%s%d:", i ? " " : "", entry->index);
+    if (entry->mapping)
+      g_string_append_printf (text, "mapping=%s", entry->mapping);
+    for (guint j = 0; entry->addresses && j < entry->addresses->len; j++)
+      g_string_append_printf (text, "%s%s", j ? ";" : "", (char *)g_ptr_array_index (entry->addresses, j));
+  }
+  return g_string_free (text, FALSE);
+}
+
+static void
+assert_config (const char *data, gsize length, const char *name, const char *expected, guint warnings) {
+  g_autoptr (PveVmConfig) config = pve_vm_config_parse (data, length);
+  g_autofree char *text = describe (config);
+
+  if (g_strcmp0 (config->name, name) || strcmp (text, expected) || config->warnings->len != warnings)
+    fail_msg ("\"%s\": name %s, \"%s\", %u warnings", data, config->name, text, config->warnings->len);
+}
+
+static void
+test_files (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *data, *name, *expected;
+  } cases[] = {
+    { "", NULL, "" },
+    { "\n\n", NULL, "" },
+    { "name: web\nhostpci0: mapping=lan\n", "web", "0:mapping=lan" },
+    { "hostpci0: mapping=lan", NULL, "0:mapping=lan" },
+    { "hostpci0:mapping=lan", NULL, "0:mapping=lan" },
+    { "name: web\r\nhostpci0: mapping=lan,pcie=1\r\n", "web", "0:mapping=lan" },
+    { "hostpci1: mapping=b\nhostpci0: mapping=a\nhostpci15: 01:00.0\n", NULL,
+      "0:mapping=a 1:mapping=b 15:0000:01:00.0" },
+    { "hostpci0: mapping=a\nhostpci0: mapping=b\n", NULL, "0:mapping=b" },
+    { "hostpci16: mapping=lan\nhostpci00: mapping=lan\nhostpci-1: mapping=lan\nhostpci: mapping=lan\n", NULL, "" },
+    { "#hostpci0: mapping=lan\n# %0Ahostpci1%3A mapping=lan\nhostpci2: mapping=lan\n", NULL, "2:mapping=lan" },
+    { "hostpci0: mapping=a\n[before]\nhostpci1: mapping=b\n", NULL, "0:mapping=a" },
+    { "hostpci0: mapping=a\n\n[PENDING]\nhostpci0: mapping=b\ndelete: hostpci0\n", NULL, "0:mapping=a" },
+    { "[special:cloudinit]\nhostpci0: mapping=a\n", NULL, "" },
+    { "agent: 1\nfrob: x=y\nno colon here\n:\n: x\nhostpci0: mapping=a\nnet0: virtio=02:00:00:00:00:01\n", NULL,
+      "0:mapping=a" },
+    { "hostpci0:\nhostpci1:   \nname:\n", NULL, "" },
+    { " hostpci0: mapping=lan\n", NULL, "" },
+    { "args: -name x,hostpci0: mapping=lan\n", NULL, "" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    assert_config (cases[i].data, strlen (cases[i].data), cases[i].name, cases[i].expected, 0);
+}
+
+static void
+test_zero_bytes (void **state G_GNUC_UNUSED) {
+  static const char data[] = "hostpci0: mapping=lan\0evil\nhostpci1: mapping=b\n\0\0\nname: w\0b\n";
+
+  assert_config (data, sizeof data - 1, NULL, "1:mapping=b", 0);
+}
+
+static void
+test_entries (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *value, *expected; /* expected NULL: passed over without, "!": with a problem */
+  } cases[] = {
+    { "mapping=lan", "0:mapping=lan" },
+    { "pcie=1,mapping=lan,rombar=0", "0:mapping=lan" },
+    { "host=0000:01:10.0", "0:0000:01:10.0" },
+    { "0000:01:10.0", "0:0000:01:10.0" },
+    { "01:10.0", "0:0000:01:10.0" },
+    { "01:10", "0:0000:01:10" },
+    { "0000:01:10,pcie=1", "0:0000:01:10" },
+    { "10000:e1:00.4", "0:10000:e1:00.4" },
+    { "pcie=1,01:10.2,x-vga=1", "0:0000:01:10.2" },
+    { "host=01:10.0;01:10.2;0000:02:00", "0:0000:01:10.0;0000:01:10.2;0000:02:00" },
+    { "01:10.0,legacy-igd=1,romfile=a.rom,device-id=0x1234,vendor-id=0x8086,sub-device-id=0x1,new-thing=yes",
+      "0:0000:01:10.0" },
+    { ",01:10.0,,", "0:0000:01:10.0" },
+    { "01:10.0,mdev=nvidia-63", NULL },
+    { "mapping=gpu,mdev=i915-GVTg_V5_4", NULL },
+    { "", "!" },
+    { "pcie=1", "!" },
+    { "host=01:10.0,mapping=lan", "!" },
+    { "01:10.0,02:00.0", "!" },
+    { "mapping=a,mapping=b", "!" },
+    { "mapping=", "!" },
+    { "=lan", "!" },
+    { " mapping=lan", "!" },
+    { "0000:01:1F.0", "!" },
+    { "01:10.0;", "!" },
+    { "01:10.0;;02:00.0", "!" },
+    { "01:10.", "!" },
+    { "01:10.00", "!" },
+    { "01:1", "!" },
+    { "1:10.0", "!" },
+    { "000:01:10.0", "!" },
+    { ":01:10.0", "!" },
+    { "0000:0000:01:10.0", "!" },
+    { "01:10.0 ", "!" },
+    { "../../../etc", "!" },
+    { "0000:01:10.g", "!" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (PveVmConfig) config = pve_vm_config_parse ("", 0);
+    g_autofree char *problem = NULL;
+    PveHostpci *entry = pve_hostpci_parse (0, cases[i].value, &problem);
+    g_autofree char *text = NULL;
+
+    if (entry)
+      g_ptr_array_add (config->hostpci, entry);
+    text = entry ? describe (config) : g_strdup (problem ? "!" : NULL);
+    if (g_strcmp0 (text, cases[i].expected))
+      fail_msg ("\"%s\" gave \"%s\" (%s)", cases[i].value, text, problem);
+  }
+}
+
+static void
+test_malformed_entry_is_a_warning (void **state G_GNUC_UNUSED) {
+  const char *data = "hostpci0: 0000:01:1F.0\nhostpci1: mapping=lan\nhostpci2: x=1\n";
+
+  assert_config (data, strlen (data), NULL, "1:mapping=lan", 2);
+}
+
+static void
+test_load (void **state G_GNUC_UNUSED) {
+  g_autofree char *folder = g_dir_make_tmp ("vfpool-test-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (folder, "101.conf", NULL);
+  g_autofree char *huge = g_strnfill (PVE_FILE_MAX + 1, '#');
+  g_autoptr (GError) missing = NULL;
+  g_autoptr (GError) large = NULL;
+  g_autoptr (GError) not_a_file = NULL;
+  PveVmConfig *config;
+
+  assert_null (pve_vm_config_load (file, &missing));
+  assert_true (g_error_matches (missing, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND));
+  assert_non_null (strstr (missing->message, file));
+
+  assert_null (pve_vm_config_load (folder, &not_a_file));
+  assert_true (g_error_matches (not_a_file, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT));
+
+  assert_true (g_file_set_contents (file, huge, -1, NULL));
+  assert_null (pve_vm_config_load (file, &large));
+  assert_true (g_error_matches (large, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT));
+
+  assert_true (g_file_set_contents (file, huge, PVE_FILE_MAX, NULL));
+  config = pve_vm_config_load (file, NULL);
+  assert_non_null (config);
+  assert_int_equal (config->hostpci->len, 0);
+  pve_vm_config_free (config);
+
+  g_unlink (file);
+  g_rmdir (folder);
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (test_files),   cmocka_unit_test (test_zero_bytes),
+    cmocka_unit_test (test_entries), cmocka_unit_test (test_malformed_entry_is_a_warning),
+    cmocka_unit_test (test_load),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
