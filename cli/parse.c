@@ -8,8 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* One message for whatever is wrong with the command line: what is wrong, then, on a line of its own, how it is right.
- */
+/* One message for whatever is wrong with the command line: what is wrong, then, on a line of its own, how it is right. */
 static void
 G_GNUC_PRINTF (3, 4) set_usage_error (GError **error, const CliVerb *verb, const char *format, ...) {
   va_list args;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two faces of `vfpool status`, the table and the JSON object, share: reading vfpool_status()'s dictionaries.
- */
+/* What the two faces of `vfpool status`, the table and the JSON object, share: reading vfpool_status()'s dictionaries. */
 #pragma once
 
 #include "device-names.h"

@@ -85,8 +85,7 @@ text_width (const char *text) {
   return width;
 }
 
-/* Cuts @text (printable) to CELL_WIDTH_MAX, with "..." at its end when something was cut; takes and returns ownership.
- */
+/* Cuts @text (printable) to CELL_WIDTH_MAX, with "..." at its end when something was cut; takes and returns ownership. */
 static char *
 cut (char *text) {
   const char *end = text;

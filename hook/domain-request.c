@@ -41,8 +41,7 @@ is_ours (const xmlNode *node) {
   return node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE);
 }
 
-/* ---- By pool: <metadata> -------------------------------------------------------------------------------------------
- */
+/* ---- By pool: <metadata> ---- */
 
 static gboolean
 check_attributes (const xmlNode *node, const char *const *known, GError **error) {
@@ -146,8 +145,7 @@ add_metadata (VfpoolRequest *request, const xmlNode *domain, GError **error) {
   return TRUE;
 }
 
-/* ---- By address: host devices --------------------------------------------------------------------------------------
- */
+/* ---- By address: host devices ---- */
 
 static gboolean
 read_hex (const xmlNode *address, const char *name, guint64 max, guint *number) {

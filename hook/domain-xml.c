@@ -57,8 +57,7 @@ domain_xml_read (int fd, gsize *length, GError **error) {
   return (char *)g_byte_array_free (g_steal_pointer (&text), FALSE);
 }
 
-/* ---- Parsing -------------------------------------------------------------------------------------------------------
- */
+/* ---- Parsing ---- */
 
 /* libxml2 calls this at "<!DOCTYPE", before it has read anything that the document type declares. */
 static void
@@ -125,8 +124,7 @@ domain_xml_free (DomainXml *self) {
   xmlFreeDoc (self);
 }
 
-/* ---- Walking the tree ----------------------------------------------------------------------------------------------
- */
+/* ---- Walking the tree ---- */
 
 const xmlNode *
 domain_xml_root (const DomainXml *self) {

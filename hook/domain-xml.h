@@ -38,8 +38,7 @@ char *domain_xml_get_uuid (const DomainXml *self, GError **error);
 /** domain_xml_get_name: Returns: (transfer full) (nullable): the domain's name. */
 char *domain_xml_get_name (const DomainXml *self);
 
-/* ---- Walking the tree ----------------------------------------------------------------------------------------------
- */
+/* ---- Walking the tree ---- */
 
 /* The root element, <domain>. */
 const xmlNode *domain_xml_root (const DomainXml *self);

@@ -7,8 +7,8 @@
  *   prepare   attributes, driver, read back
  *   activate  write `active`
  *
- * When the kernel says that a chosen VF is in somebody's hands after all, its lease is dropped, the VF is marked so in the
- * snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
+ * When the kernel says that a chosen VF is in somebody's hands after all, its lease is dropped, the VF is marked so in
+ * the snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
  */
 #include "choice.h"
 #include "holder.h"
@@ -146,7 +146,8 @@ is_open (Acquire *a, const VfpoolLease *lease, const VfpoolFunction *function) {
   return g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
 }
 
-/* Settles what the guest holds for slot @i: kept, kept and left alone, or (when it no longer fits the request) given back.
+/* Settles what the guest holds for slot @i: kept, kept and left alone, or (when it no longer fits the request) given
+ * back.
  * @again: (out): something changed, look anew. */
 static gboolean
 settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **error) {
@@ -200,7 +201,7 @@ fill_lease (Acquire *a, const VfpoolChoice *choice, VfpoolLease *lease) {
   lease->vlan = slot->vlan;
   lease->by_pool = slot->pool != NULL;
   lease->state = VFPOOL_LEASE_RESERVED;
-  lease->since = g_get_real_time ();
+  vfpool_work_stamp (lease);
   vfpool_work_claim (a->self, lease);
 }
 
@@ -335,7 +336,8 @@ static gboolean
 prepare (Acquire *a, GError **error) {
   for (guint i = 0; i < a->choices->len; i++)
     if (!a->held->pdata[i]
-        && !vfpool_prepare (a->self->root, g_array_index (a->choices, VfpoolChoice, i).chosen, a->leases->pdata[i], error))
+        && !vfpool_prepare (a->self->root, g_array_index (a->choices, VfpoolChoice, i).chosen, a->leases->pdata[i],
+                            error))
       return FALSE;
   return TRUE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI addresses come in many spellings: libvirt writes four hexadecimal attributes, lspci leaves the domain out, people use
- * upper case. Inside there is only the kernel's own, as in /sys/bus/pci/devices.
+ * PCI addresses come in many spellings: libvirt writes four hexadecimal attributes, lspci leaves the domain out, people
+ * use upper case. Inside there is only the kernel's own, as in /sys/bus/pci/devices.
  */
 #include "address.h"
 
@@ -51,7 +51,8 @@ vfpool_address_normalize (const char *text, char bdf[VFPOOL_BDF_SIZE], GError **
   if (!text || strlen (text) >= VFPOOL_BDF_SIZE || !parse (text, &a)) {
     g_autofree char *shown = text ? g_utf8_make_valid (text, (gssize)MIN (strlen (text), 40)) : g_strdup ("");
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "'%s' is no PCI address: expected DOMAIN:BUS:DEVICE.FUNCTION in hexadecimal, as in 0000:03:10.0", shown);
+                 "'%s' is no PCI address: expected DOMAIN:BUS:DEVICE.FUNCTION in hexadecimal, as in 0000:03:10.0",
+                 shown);
     return FALSE;
   }
   g_snprintf (bdf, VFPOOL_BDF_SIZE, "%04x:%02x:%02x.%x", a.domain, a.bus, a.device, a.function);

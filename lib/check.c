@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Proving a configuration against the host, by looking only. What would make a start fail for sure is an error; what may
- * be right but deserves a look (a pool that is empty until `vfpool up`, a VF that is not isolated) is told.
+ * Proving a configuration against the host, by looking only. What would make a start fail for sure is an error; what
+ * may be right but deserves a look (a pool that is empty until `vfpool up`, a VF that is not isolated) is told.
  */
 #include "choice.h"
 #include "handle.h"
@@ -36,14 +36,14 @@ check_pf (Check *check, const VfpoolPfConfig *config) {
   const VfpoolFunction *pf = vfpool_host_function (check->host, config->address);
 
   if (!pf)
-    complain (check, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host", config->file, config->line,
-              config->address);
-  else if (pf->totalvfs < 0)
-    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: %s cannot have VFs: it is no SR-IOV physical function", config->file,
+    complain (check, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host", config->file,
               config->line, config->address);
+  else if (pf->totalvfs < 0)
+    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: %s cannot have VFs: it is no SR-IOV physical function",
+              config->file, config->line, config->address);
   else if (config->numvfs > pf->totalvfs)
-    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most", config->file, config->line,
-              config->numvfs, config->address, pf->totalvfs);
+    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most", config->file,
+              config->line, config->numvfs, config->address, pf->totalvfs);
 }
 
 /* How many VFs @pf has, or will have after `vfpool up`. */
@@ -76,8 +76,9 @@ check_member (Check *check, const VfpoolPool *pool, const VfpoolMember *member) 
   for (guint i = 0; member->indexes && i + 1 < member->indexes->len; i += 2) {
     guint last = g_array_index (member->indexes, guint, i + 1);
     if ((int)last >= expected_numvfs (check, pf))
-      complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: pool '%s': VF %u of %s is meant, but it has %d (numbered from 0)",
-                pool->file, pool->line, pool->name, last, member->pf, expected_numvfs (check, pf));
+      complain (check, VFPOOL_ERROR_BAD_CONFIG,
+                "%s:%d: pool '%s': VF %u of %s is meant, but it has %d (numbered from 0)", pool->file, pool->line,
+                pool->name, last, member->pf, expected_numvfs (check, pf));
   }
 }
 
@@ -90,8 +91,9 @@ check_function (Check *check, const VfpoolPool *pool, VfpoolFunction *function) 
   g_autofree char *why = NULL;
 
   if (other && other != pool) {
-    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: %s lies in pool '%s' and in pool '%s' (%s:%d): it may be in one only",
-              pool->file, pool->line, function->address, pool->name, other->name, other->file, other->line);
+    complain (check, VFPOOL_ERROR_BAD_CONFIG,
+              "%s:%d: %s lies in pool '%s' and in pool '%s' (%s:%d): it may be in one only", pool->file, pool->line,
+              function->address, pool->name, other->name, other->file, other->line);
     return;
   }
   g_hash_table_insert (check->pool_of, function->address, (gpointer)pool);

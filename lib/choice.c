@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A VF is refused for a reason that can be told, and the first reason that an operator would want to hear comes first: who
- * has it, then what the host does with it, then what is wrong with its place in the machine.
+ * A VF is refused for a reason that can be told, and the first reason that an operator would want to hear comes first:
+ * who has it, then what the host does with it, then what is wrong with its place in the machine.
  *
- * The IOMMU group is the unit of isolation: a device that the guest does not control but that shares the group can reach, and
- * be reached by, the guest's memory accesses. So all of a group must be bridges, on vfio, or the same guest's.
+ * The IOMMU group is the unit of isolation: a device that the guest does not control but that shares the group can
+ * reach, and be reached by, the guest's memory accesses. So all of a group must be bridges, on vfio, or the same
+ * guest's.
  */
 #include "choice.h"
 
@@ -38,7 +39,8 @@ describe_lease (const VfpoolLease *lease) {
 
 /* Whether @mate, in the same group, stands in the way of @request. */
 static char *
-why_mate_forbids (const VfpoolRequest *request, int group, const VfpoolFunction *mate, GPtrArray *leases, GPtrArray *taken) {
+why_mate_forbids (const VfpoolRequest *request, int group, const VfpoolFunction *mate, GPtrArray *leases,
+                  GPtrArray *taken) {
   const VfpoolLease *lease = find_lease (leases, mate->address);
 
   if (mate->is_bridge || (taken && g_ptr_array_find (taken, mate, NULL)))
@@ -74,7 +76,8 @@ vfpool_why_not (const VfpoolRequest *request, const VfpoolFunction *function, GP
   if (function->iommu_group < 0)
     return g_strdup ("has no IOMMU group: switch on the IOMMU in the firmware and on the kernel's command line");
   for (guint i = 0; i < function->mates->len; i++) {
-    char *why = why_mate_forbids (request, function->iommu_group, g_ptr_array_index (function->mates, i), leases, taken);
+    char *why =
+        why_mate_forbids (request, function->iommu_group, g_ptr_array_index (function->mates, i), leases, taken);
     if (why)
       return why;
   }
@@ -108,8 +111,8 @@ choose_one (const VfpoolRequest *request, VfpoolChoice *choice, GPtrArray *lease
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s (pool '%s') cannot be given to %s, slot %s: %s",
                  choice->slot->address, choice->pool, guest, choice->slot->name, reasons->str);
   else
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF, "pool '%s' has no free VF for %s, slot %s: %s", choice->pool,
-                 guest, choice->slot->name,
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF, "pool '%s' has no free VF for %s, slot %s: %s",
+                 choice->pool, guest, choice->slot->name,
                  n ? reasons->str : "none of its members exists on this host; has `vfpool up` been run?");
   return FALSE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The choice: which VF for which slot. A pure function over plain data: it reads no file, takes no lock and changes nothing,
- * so it can be tested by tables, run twice, and run inside the ledger's transaction without slowing it.
+ * The choice: which VF for which slot. A pure function over plain data: it reads no file, takes no lock and changes
+ * nothing, so it can be tested by tables, run twice, and run inside the ledger's transaction without slowing it.
  */
 #pragma once
 
@@ -31,6 +31,8 @@ gboolean vfpool_choose (const VfpoolRequest *request, GArray *choices, GPtrArray
  * vfpool_why_not: why @function cannot be handed to the guest of @request.
  * @taken: (nullable): of VfpoolFunction: given to other slots of the same request already
  *
- * Returns: the reason, as the end of a sentence that begins with the address ("is held by ..."), for g_free(); NULL: it can.
+ * Returns: the reason, as the end of a sentence that begins with the address ("is held by ..."), for g_free(); NULL: it
+ * can.
  */
-char *vfpool_why_not (const VfpoolRequest *request, const VfpoolFunction *function, GPtrArray *leases, GPtrArray *taken);
+char *vfpool_why_not (const VfpoolRequest *request, const VfpoolFunction *function, GPtrArray *leases,
+                      GPtrArray *taken);

@@ -43,8 +43,7 @@ vfpool_config_file_fail (const VfpoolConfigFile *self, int line, GError **error,
   return FALSE;
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 static gboolean
 fail_errno (const char *path, int err, GError **error) {
@@ -128,8 +127,7 @@ read_text (const char *path, GError **error) {
   return g_steal_pointer (&text);
 }
 
-/* ---- Taking apart --------------------------------------------------------------------------------------------------
- */
+/* ---- Taking apart ---- */
 
 static int
 line_of_offset (const GString *text, gsize offset) {

@@ -130,8 +130,7 @@ fail_unknown_key (const Reader *reader, const char *kind, const char *key, GErro
                                   reader->name, vfpool_nearest_word (key, here), all);
 }
 
-/* ---- Groups --------------------------------------------------------------------------------------------------------
- */
+/* ---- Groups ---- */
 
 static gboolean
 begin_pool (Reader *reader, const char *name, GError **error) {

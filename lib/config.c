@@ -52,8 +52,7 @@ vfpool_config_free (VfpoolConfig *self) {
   g_free (self);
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 static int
 compare_names (gconstpointer a, gconstpointer b) {
@@ -145,8 +144,7 @@ vfpool_config_load (const char *root, GError **error) {
   return g_steal_pointer (&self);
 }
 
-/* ---- Questions -----------------------------------------------------------------------------------------------------
- */
+/* ---- Questions ---- */
 
 const VfpoolPool *
 vfpool_config_find_pool (const VfpoolConfig *self, const char *name) {

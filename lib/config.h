@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configuration: /etc/vfpool/vfpool.conf and /etc/vfpool/conf.d (files ending in .conf, in strcmp order), key files.
+ * The configuration: /etc/vfpool/vfpool.conf and /etc/vfpool/conf.d (files ending in .conf, in strcmp order), key
+ * files.
  *
  *   [pf 0000:01:00.0]
  *   numvfs=7                 how many VFs `vfpool up` makes; left out: whatever is there is kept
@@ -12,9 +13,9 @@
  *   [vfpool]
  *   start-grace=120          seconds a guest that acquired has to appear before reconcile takes its VF back
  *
- * A member is one or more conditions KEY=VALUE, separated by blanks, all of which hold: `pf` (the VFs of this PF), `vfs`
- * (only these VF indexes; needs `pf`), `address` (one function). Unknown groups and keys are errors that name file, line
- * and the nearest known key. The same [pf] or [pool] group may not stand twice, in one file or in two.
+ * A member is one or more conditions KEY=VALUE, separated by blanks, all of which hold: `pf` (the VFs of this PF),
+ * `vfs` (only these VF indexes; needs `pf`), `address` (one function). Unknown groups and keys are errors that name
+ * file, line and the nearest known key. The same [pf] or [pool] group may not stand twice, in one file or in two.
  */
 #pragma once
 
@@ -53,8 +54,8 @@ typedef struct {
  *
  * Reads and checks all files, without looking at the host. A file larger than 1 MiB is refused.
  *
- * Returns: (transfer full): for vfpool_config_free(), or NULL: VFPOOL_ERROR_BAD_CONFIG (also when vfpool.conf is missing:
- *   the message says what to write), VFPOOL_ERROR_DENIED when it may not be read.
+ * Returns: (transfer full): for vfpool_config_free(), or NULL: VFPOOL_ERROR_BAD_CONFIG (also when vfpool.conf is
+ * missing: the message says what to write), VFPOOL_ERROR_DENIED when it may not be read.
  */
 VfpoolConfig *vfpool_config_load (const char *root, GError **error);
 void vfpool_config_free (VfpoolConfig *self);

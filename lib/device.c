@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three writes move a function: driver_override (who may have it), driver/unbind (let go), drivers_probe (who wants it).
- * None of them says whether it worked: drivers_probe succeeds when no driver took the device, so the driver link is read
- * after each. Kernel: drivers/pci/pci-driver.c, drivers/base/bus.c, Documentation/ABI/testing/sysfs-bus-pci.
+ * Three writes move a function: driver_override (who may have it), driver/unbind (let go), drivers_probe (who wants
+ * it). None of them says whether it worked: drivers_probe succeeds when no driver took the device, so the driver link
+ * is read after each. Kernel: drivers/pci/pci-driver.c, drivers/base/bus.c, Documentation/ABI/testing/sysfs-bus-pci.
  */
 #include "device.h"
 #include "kmodule.h"
@@ -47,8 +47,8 @@ set_override (const char *root, const char *bdf, const char *driver, GError **er
   after = vfpool_sysfs_read (root, "/sys/bus/pci/devices/%s/driver_override", bdf);
   if (g_strcmp0 (after, wanted) == 0)
     return TRUE;
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "the kernel took driver_override '%s' for %s but shows '%s'", wanted,
-               bdf, after ? after : "nothing");
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "the kernel took driver_override '%s' for %s but shows '%s'",
+               wanted, bdf, after ? after : "nothing");
   return FALSE;
 }
 
@@ -109,7 +109,8 @@ vfpool_device_bind_vfio (const char *root, const char *bdf, GError **error) {
     return FALSE;
   }
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
-               "%s did not bind to " VFIO_DRIVER " (its driver is %s): the kernel log says why", bdf, after ? after : "none");
+               "%s did not bind to " VFIO_DRIVER " (its driver is %s): the kernel log says why", bdf,
+               after ? after : "none");
   return FALSE;
 }
 
@@ -123,8 +124,9 @@ try_driver (const char *root, const char *bdf, const char *driver) {
 
 /*
  * Finds the driver that serves the function, loads it, and binds by name. It is needed for VFs whose PF has
- * `sriov_drivers_autoprobe` 0: the kernel then binds them to nothing but what `driver_override` names (pci_device_can_probe()
- * in drivers/pci/pci-driver.c). The drivers of a module are the links /sys/module/NAME/drivers/pci:DRIVER.
+ * `sriov_drivers_autoprobe` 0: the kernel then binds them to nothing but what `driver_override` names
+ * (pci_device_can_probe() in drivers/pci/pci-driver.c). The drivers of a module are the links
+ * /sys/module/NAME/drivers/pci:DRIVER.
  */
 static void
 bind_by_alias (const char *root, const char *bdf) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The driver of a PCI function: bound by `driver_override`, which names one driver for one device and so touches no other
- * (`new_id` would claim every device of that ID). Each step is read back; "done" means the kernel shows it. All of this is
- * slow and belongs outside the ledger's lock.
+ * The driver of a PCI function: bound by `driver_override`, which names one driver for one device and so touches no
+ * other
+ * (`new_id` would claim every device of that ID). Each step is read back; "done" means the kernel shows it. All of this
+ * is slow and belongs outside the ledger's lock.
  */
 #pragma once
 
@@ -11,7 +12,8 @@
 /**
  * vfpool_device_bind_vfio: puts the function at @bdf on vfio-pci.
  *
- * A function that is on vfio-pci or a vfio variant driver already is left as it is. The module is loaded when it is missing.
+ * A function that is on vfio-pci or a vfio variant driver already is left as it is. The module is loaded when it is
+ * missing.
  *
  * Returns: FALSE with VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_DENIED or VFPOOL_ERROR_NOT_FOUND (no such function).
  */

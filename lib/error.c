@@ -7,7 +7,7 @@
 
 #include <sysexits.h>
 
-G_DEFINE_QUARK (vfpool-error-quark, vfpool_error)
+G_DEFINE_QUARK (vfpool - error - quark, vfpool_error)
 
 int
 vfpool_error_exit_status (const GError *error) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest is alive when its QEMU is. Both hypervisors keep a file with the PID, and both name the guest on QEMU's command
- * line, which tells a PID that was given to another process since:
+ * A guest is alive when its QEMU is. Both hypervisors keep a file with the PID, and both name the guest on QEMU's
+ * command line, which tells a PID that was given to another process since:
  *  - libvirt: /run/libvirt/qemu/NAME.pid, and `-uuid UUID`;
  *  - Proxmox VE: /run/qemu-server/VMID.pid, and `-pidfile .../qemu-server/VMID.pid`.
  */

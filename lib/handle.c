@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opening the library, and the ledger behind it. The ledger is opened late: a hook that finds nothing to do for its guest
- * must not depend on it.
+ * Opening the library, and the ledger behind it. The ledger is opened late: a hook that finds nothing to do for its
+ * guest must not depend on it.
  */
 #include "address.h"
 #include "handle.h"
@@ -113,9 +113,10 @@ vfpool_handle_ledger (Vfpool *self, GError **error) {
   if (!ledger || !vfpool_ledger_needs_rebuild (ledger, &needs_rebuild, error))
     return NULL;
   if (replaced)
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING,
-                       "the ledger could not be read and was kept aside as %s; a new one is built from what the kernel shows",
-                       replaced);
+    vfpool_handle_say (
+        self, VFPOOL_MESSAGE_WARNING,
+        "the ledger could not be read and was kept aside as %s; a new one is built from what the kernel shows",
+        replaced);
   if (needs_rebuild && !vfpool_rebuild (self, ledger, error))
     return NULL;
   if (!void_other_boots (self, ledger, error))

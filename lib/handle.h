@@ -16,8 +16,8 @@ struct _Vfpool {
 };
 
 /**
- * vfpool_handle_ledger: the ledger, opened and ready: one that had to be replaced is rebuilt from what the kernel shows,
- * and leases of another boot are void and gone.
+ * vfpool_handle_ledger: the ledger, opened and ready: one that had to be replaced is rebuilt from what the kernel
+ * shows, and leases of another boot are void and gone.
  *
  * Returns: (transfer none): or NULL with the errors of vfpool_ledger_open().
  */

@@ -89,7 +89,9 @@ vfpool_process_start_time (const char *root, gint64 pid) {
   const char *c = stat ? strrchr (stat, ')') : NULL;
   long long start;
 
-  if (!c || sscanf (c + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld", &start) != 1)
+  if (!c
+      || sscanf (c + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld", &start)
+             != 1)
     return 0;
   return start;
 }

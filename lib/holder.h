@@ -2,10 +2,10 @@
 /*
  * Who has an IOMMU group open: the kernel's own word on whether a VF is in use, whatever the ledger says.
  *
- * There are two ways to ask. Opening /dev/vfio/GROUP is exact (EBUSY while anybody has the group, or one of its devices by
- * the newer /dev/vfio/devices), but whoever opens it keeps others out for that moment: a guest that starts in it fails. So
- * it is done only to a VF that this process has leased for itself. Looking through /proc/PID/fd disturbs nobody, and tells
- * who it is; it serves for display and messages.
+ * There are two ways to ask. Opening /dev/vfio/GROUP is exact (EBUSY while anybody has the group, or one of its devices
+ * by the newer /dev/vfio/devices), but whoever opens it keeps others out for that moment: a guest that starts in it
+ * fails. So it is done only to a VF that this process has leased for itself. Looking through /proc/PID/fd disturbs
+ * nobody, and tells who it is; it serves for display and messages.
  */
 #pragma once
 
@@ -22,6 +22,6 @@ GHashTable *vfpool_holder_scan (const char *root);
 /* "process 1234 (qemu-system-x86)", for g_free(). */
 char *vfpool_holder_describe (const char *root, int pid);
 
-/* The start time of @pid in clock ticks since boot, or 0 when there is no such process: with the PID it names a process for
- * good (proc(5), /proc/PID/stat field 22). */
+/* The start time of @pid in clock ticks since boot, or 0 when there is no such process: with the PID it names a process
+ * for good (proc(5), /proc/PID/stat field 22). */
 gint64 vfpool_process_start_time (const char *root, gint64 pid);

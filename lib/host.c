@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads PCI functions out of sysfs, each when it is first asked for and then only from memory: a request for one pool does
- * not pay for the other thousand functions of the host. IDs are taken from sysfs and not from config space, because a VF's
- * vendor and device read 0xffff there (SR-IOV specification, VF configuration space).
+ * Reads PCI functions out of sysfs, each when it is first asked for and then only from memory: a request for one pool
+ * does not pay for the other thousand functions of the host. IDs are taken from sysfs and not from config space,
+ * because a VF's vendor and device read 0xffff there (SR-IOV specification, VF configuration space).
  */
 #include "address.h"
 #include "host.h"
@@ -89,9 +89,9 @@ load (VfpoolHost *self, const char *bdf, int index) {
   f->pf = vfpool_sysfs_link_name (root, "/sys/bus/pci/devices/%s/physfn", bdf);
   f->index = !f->pf ? -1 : index >= 0 ? index : find_index (root, f->pf, bdf);
   f->driver = vfpool_sysfs_link_name (root, "/sys/bus/pci/devices/%s/driver", bdf);
-  f->is_on_vfio = f->driver
-                  && (strcmp (f->driver, "vfio-pci") == 0
-                      || vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/vfio-dev", bdf));
+  f->is_on_vfio =
+      f->driver
+      && (strcmp (f->driver, "vfio-pci") == 0 || vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/vfio-dev", bdf));
   f->iommu_group = read_group (root, bdf);
   f->numa_node = (int)vfpool_sysfs_read_int (root, -1, "/sys/bus/pci/devices/%s/numa_node", bdf);
   f->vendor = (guint)vfpool_sysfs_read_int (root, 0, "/sys/bus/pci/devices/%s/vendor", bdf);
@@ -195,7 +195,8 @@ vfpool_host_pool_of (const VfpoolConfig *config, const VfpoolFunction *function)
   for (guint i = 0; i < config->pools->len; i++) {
     const VfpoolPool *pool = g_ptr_array_index (config->pools, i);
     for (guint k = 0; k < pool->members->len; k++)
-      if (vfpool_member_matches (g_ptr_array_index (pool->members, k), function->address, function->pf, function->index))
+      if (vfpool_member_matches (g_ptr_array_index (pool->members, k), function->address, function->pf,
+                                 function->index))
         return pool->name;
   }
   return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The host snapshot: what the kernel says the PCI functions are, at the moment they are first asked for. It is taken
- * without any lock, so it may be old by the time it is used: what it says of a device is looked at again when the device
- * is prepared, and who holds a VF is the ledger's and the kernel's word, not the snapshot's.
+ * without any lock, so it may be old by the time it is used: what it says of a device is looked at again when the
+ * device is prepared, and who holds a VF is the ledger's and the kernel's word, not the snapshot's.
  */
 #pragma once
 
@@ -11,19 +11,19 @@
 /* One PCI function. Owned by the snapshot. */
 typedef struct {
   char *address;
-  char *pf;        /* the PF it is a VF of, or NULL */
-  int index;       /* its number on that PF, from 0; -1: it is no VF */
-  char *driver;    /* or NULL */
+  char *pf;     /* the PF it is a VF of, or NULL */
+  int index;    /* its number on that PF, from 0; -1: it is no VF */
+  char *driver; /* or NULL */
   gboolean is_on_vfio;
   gboolean is_bridge;
   int iommu_group; /* -1: none */
   int numa_node;   /* -1: unknown */
   guint vendor, device;
-  int numvfs;    /* of a PF: how many VFs it has now; -1: it cannot have any */
-  int totalvfs;  /* of a PF: how many it may have; -1 */
+  int numvfs;       /* of a PF: how many VFs it has now; -1: it cannot have any */
+  int totalvfs;     /* of a PF: how many it may have; -1 */
   GPtrArray *mates; /* of VfpoolFunction: the others in its IOMMU group; filled by vfpool_host_load_group() */
-  char *host_use;   /* what the host itself does with it, as the end of a sentence, or NULL; by vfpool_host_load_use() */
-  char *held_by;    /* who has its IOMMU group open, likewise, or NULL; filled by who found out (holder.h) */
+  char *host_use; /* what the host itself does with it, as the end of a sentence, or NULL; by vfpool_host_load_use() */
+  char *held_by;  /* who has its IOMMU group open, likewise, or NULL; filled by who found out (holder.h) */
 } VfpoolFunction;
 
 typedef struct _VfpoolHost VfpoolHost;

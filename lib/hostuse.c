@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is the host itself using this function? A management NIC or a disk with a mounted file system must never be taken away,
- * and a VF with the host's own driver may be just that. A function counts as used when
+ * Is the host itself using this function? A management NIC or a disk with a mounted file system must never be taken
+ * away, and a VF with the host's own driver may be just that. A function counts as used when
  *  - a network interface on it carries a default route, is part of a bridge, bond or the like (`master`), has something
  *    stacked on it (`upper_`), or has an address other than an IPv6 link-local one (the kernel gives those by itself);
  *  - a block device on it, or a partition of one, is mounted, swapped to, or held by another block device (LVM, RAID).
@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether /proc/net/route (columns: Iface Destination Gateway Flags RefCnt Use Metric Mask) has a default route by @name. */
+/* Whether /proc/net/route (columns: Iface Destination Gateway Flags RefCnt Use Metric Mask) has a default route by
+ * @name. */
 static gboolean
 has_default_route4 (const char *root, const char *name) {
   g_autofree char *path = g_strconcat (root, "/proc/net/route", NULL), *text = NULL;
@@ -35,8 +36,8 @@ has_default_route4 (const char *root, const char *name) {
   return FALSE;
 }
 
-/* /proc/net/ipv6_route: destination, prefix length, source, prefix length, next hop, metric, refs, use, flags, iface. The
- * kernel keeps a reject route for ::/0 on lo, which is why the name counts. */
+/* /proc/net/ipv6_route: destination, prefix length, source, prefix length, next hop, metric, refs, use, flags, iface.
+ * The kernel keeps a reject route for ::/0 on lo, which is why the name counts. */
 static gboolean
 has_default_route6 (const char *root, const char *name) {
   g_autofree char *path = g_strconcat (root, "/proc/net/ipv6_route", NULL), *text = NULL;
@@ -143,8 +144,8 @@ find_disk_use (const char *root, const char *folder) {
   return use;
 }
 
-/* Whether the block device at @folder is a namespace of an NVMe subsystem that the function at @bdf is a controller of: with
- * native multipath the disk hangs below the (virtual) subsystem and not below the PCI function. */
+/* Whether the block device at @folder is a namespace of an NVMe subsystem that the function at @bdf is a controller of:
+ * with native multipath the disk hangs below the (virtual) subsystem and not below the PCI function. */
 static gboolean
 is_namespace_of (const char *root, const char *folder, const char *bdf) {
   g_autofree char *subsystem = g_path_get_dirname (folder);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading a module is needed once per boot, and seldom even then; libkmod however brings compression and crypto libraries
- * that cost each process that links it more than vfpool itself does. A VM's start waits for that process, so libkmod is
- * opened only when it is needed. Its header gives the types, so the calls are still checked by the compiler.
+ * Loading a module is needed once per boot, and seldom even then; libkmod however brings compression and crypto
+ * libraries that cost each process that links it more than vfpool itself does. A VM's start waits for that process, so
+ * libkmod is opened only when it is needed. Its header gives the types, so the calls are still checked by the compiler.
  */
 #include "kmodule.h"
 #include "vfpool.h"
@@ -45,11 +45,11 @@ kmod_open (Kmod *k, GError **error) {
 
   k->library = dlopen (LIBKMOD, RTLD_NOW | RTLD_LOCAL);
   /* POSIX lets dlsym() return functions as data pointers; ISO C wants the copy. */
-#define FIND(name)                                                                                                          \
-  do {                                                                                                                      \
-    void *found = ok && k->library ? dlsym (k->library, "kmod_" #name) : NULL;                                              \
-    memcpy (&k->name, &found, sizeof found);                                                                                \
-    ok = found != NULL;                                                                                                     \
+#define FIND(name)                                                                                                     \
+  do {                                                                                                                 \
+    void *found = ok && k->library ? dlsym (k->library, "kmod_" #name) : NULL;                                         \
+    memcpy (&k->name, &found, sizeof found);                                                                           \
+    ok = found != NULL;                                                                                                \
   } while (0)
   FIND (new);
   FIND (unref);
@@ -68,8 +68,8 @@ kmod_open (Kmod *k, GError **error) {
   return FALSE;
 }
 
-/* Loads all that @alias (a module's name, or a device's alias) stands for. @names: (nullable): gets the names of those that
- * are there now. Returns 0, or the last failure: a negative errno, or positive when it is on the blacklist. */
+/* Loads all that @alias (a module's name, or a device's alias) stands for. @names: (nullable): gets the names of those
+ * that are there now. Returns 0, or the last failure: a negative errno, or positive when it is on the blacklist. */
 static int
 load (Kmod *k, const char *alias, GPtrArray *names) {
   struct kmod_list *list = NULL;
@@ -101,7 +101,8 @@ vfpool_kmodule_load (const char *name, GError **error) {
   rc = load (&k, name, NULL);
   if (rc == 0)
     return TRUE;
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "cannot load kernel module %s: %s; `modprobe %s` may tell more", name,
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
+               "cannot load kernel module %s: %s; `modprobe %s` may tell more", name,
                rc < 0 ? g_strerror (-rc) : "it is on the blacklist (modprobe.d)", name);
   return FALSE;
 }

@@ -13,7 +13,7 @@ gboolean vfpool_kmodule_load (const char *name, GError **error);
  *
  * Modules that an administrator put on the blacklist are passed over, as are those that do not load.
  *
- * Returns: (transfer full): the names of the modules that serve it and are loaded or built in, in the order of preference,
- *   NULL-terminated, for g_strfreev(); empty when there is none.
+ * Returns: (transfer full): the names of the modules that serve it and are loaded or built in, in the order of
+ * preference, NULL-terminated, for g_strfreev(); empty when there is none.
  */
 char **vfpool_kmodule_load_for_alias (const char *modalias);

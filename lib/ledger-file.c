@@ -31,10 +31,12 @@
 /* A reader is only ever held up by another process that reads the log for the first time, for less than a ms. */
 #define READER_WAIT 1000
 
+/* It is exchanged once in its life, if ever. */
+#define MAX_EXCHANGES 10
+
 static const char *const companions[] = { "", "-wal", "-shm" };
 
-/* ---- The folder ----------------------------------------------------------------------------------------------------
- */
+/* ---- The folder ---- */
 
 static gboolean
 is_permission (int err) {
@@ -92,8 +94,7 @@ ensure_folder (const char *folder, GError **error) {
   return folder_is_ours (folder, &st, error);
 }
 
-/* ---- Opening -------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening ---- */
 
 typedef enum { OPEN_GOOD, OPEN_ABSENT, OPEN_DAMAGED, OPEN_FAILED } OpenResult;
 
@@ -139,13 +140,12 @@ examine (VfpoolLedger *self, gboolean readonly, char **damage, GError **error) {
 }
 
 static OpenResult
-try_open (const char *path, gboolean readonly, VfpoolLedger **ledger, char **damage, GError **error) {
+open_once (const char *path, gboolean readonly, VfpoolLedger **ledger, char **damage, GError **error) {
   g_autoptr (VfpoolLedger) self = NULL;
   OpenResult result;
   struct stat st;
   int rc;
 
-  /* Before the opening: if the file is exchanged between the two, the first transaction notices. */
   if (lstat (path, &st) < 0) {
     if (errno == ENOENT)
       return OPEN_ABSENT;
@@ -171,8 +171,25 @@ try_open (const char *path, gboolean readonly, VfpoolLedger **ledger, char **dam
   return result;
 }
 
-/* ---- Making and keeping aside, under the lock file -----------------------------------------------------------------
- */
+/* Another process may exchange the file between the look at its path and the opening, so the path is looked at again.
+ * When it is the same file still, its log, which SQLite opens by name, is its own too. */
+static OpenResult
+try_open (const char *path, gboolean readonly, VfpoolLedger **ledger, char **damage, GError **error) {
+  for (int i = 0;; i++) {
+    OpenResult result = open_once (path, readonly, ledger, damage, error);
+
+    if (result != OPEN_GOOD || vfpool_ledger_is_at_path (*ledger))
+      return result;
+    g_clear_pointer (ledger, vfpool_ledger_close);
+    if (i < MAX_EXCHANGES)
+      continue;
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY, "cannot open the ledger %s: other processes keep replacing it",
+                 path);
+    return OPEN_FAILED;
+  }
+}
+
+/* ---- Making and keeping aside, under the lock file ---- */
 
 /* A descriptor that holds the lock until it is closed, or -1. */
 static int
@@ -227,8 +244,7 @@ free_name (const char *path) {
   }
 }
 
-/* @replaced: (out): the new name of the file, or of its log when that was all there was; NULL when there was nothing.
- */
+/* @replaced: (out): the new name of the file, or of its log when that was all there was; NULL when there was nothing. */
 static gboolean
 keep_aside (const char *path, char **replaced, GError **error) {
   g_autofree char *name = free_name (path);
@@ -246,9 +262,8 @@ keep_aside (const char *path, char **replaced, GError **error) {
 }
 
 static gboolean
-make_new_file (const char *path, gboolean needs_rebuild, GError **error) {
-  g_autoptr (VfpoolLedger) self = NULL;
-  int rc, fd;
+make_empty_file (const char *path, GError **error) {
+  int fd;
 
   for (size_t i = 0; i < G_N_ELEMENTS (companions); i++) {
     g_autofree char *left_over = g_strconcat (path, companions[i], NULL);
@@ -258,10 +273,35 @@ make_new_file (const char *path, gboolean needs_rebuild, GError **error) {
   if (fd < 0)
     return fail_errno ("make the ledger", path, errno, error);
   close (fd);
+  return TRUE;
+}
+
+/* So that no power cut leaves the name with nothing behind it. */
+static gboolean
+sync_file (const char *path, GError **error) {
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  gboolean is_synced = fd >= 0 && fsync (fd) == 0;
+  int err = errno;
+
+  if (fd >= 0)
+    close (fd);
+  return is_synced || fail_errno ("make the ledger", path, err, error);
+}
+
+static gboolean
+make_new_file (const char *path, gboolean needs_rebuild, GError **error) {
+  g_autoptr (VfpoolLedger) self = NULL;
+  int rc;
+
+  if (!make_empty_file (path, error))
+    return FALSE;
   self = connect_file (path, SQLITE_OPEN_READWRITE, 0, &rc);
   if (rc != SQLITE_OK)
     return vfpool_ledger_fail (self, rc, "make the ledger", error);
-  return vfpool_ledger_create_tables (self, needs_rebuild, error);
+  if (!vfpool_ledger_create_tables (self, needs_rebuild, error))
+    return FALSE;
+  g_clear_pointer (&self, vfpool_ledger_close);
+  return sync_file (path, error);
 }
 
 static gboolean

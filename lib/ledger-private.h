@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the three files of the ledger share: the handle, and how SQLite's answers become errors. Used by the ledger
+/* What the files of the ledger share: the handle, and how SQLite's answers become errors. Used by the ledger
  * only. */
 #pragma once
 
@@ -18,6 +18,9 @@ struct _VfpoolLedger {
 
 /* Longest wait for another process, in ms. Nothing slow happens under the lock, so only a stuck process gets there. */
 #define VFPOOL_LEDGER_WAIT 5000
+
+/* Whether the file at the ledger's path is the one that is open. */
+gboolean vfpool_ledger_is_at_path (const VfpoolLedger *self);
 
 /* Whether SQLite's answer @rc says that the file itself is bad. */
 gboolean vfpool_ledger_rc_is_damage (int rc);

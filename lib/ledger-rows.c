@@ -15,7 +15,8 @@
 /* In the order of the columns wherever a whole row is meant. */
 #define COLUMNS                                                                                                        \
   "address, serial, guest_kind, guest_id, guest_name, slot, pool, state, by_pool, mac, vlan, has_saved, saved_mac, "   \
-  "saved_vlan, saved_qos, boot_id, worker_pid, worker_start, since, reason"
+  "saved_vlan, saved_qos, boot_id, worker_pid, worker_start, since, "                                                  \
+  "since_boot, reason"
 
 enum {
   ADDRESS,
@@ -37,12 +38,12 @@ enum {
   WORKER_PID,
   WORKER_START,
   SINCE,
+  SINCE_BOOT,
   REASON,
   N_COLUMNS,
 };
 
-/* ---- What a lease must be ------------------------------------------------------------------------------------------
- */
+/* ---- What a lease must be ---- */
 
 static gboolean
 is_word (const char *text) {
@@ -108,8 +109,7 @@ wrong_field (const VfpoolLease *lease) {
   return NULL;
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 /* Text without a NUL in it, or NULL. Names and reasons are only shown, so they are made UTF-8 and not refused. */
 static char *
@@ -151,6 +151,7 @@ read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
   lease->worker_pid = sqlite3_column_int64 (stmt, WORKER_PID);
   lease->worker_start = sqlite3_column_int64 (stmt, WORKER_START);
   lease->since = sqlite3_column_int64 (stmt, SINCE);
+  lease->since_boot = sqlite3_column_int64 (stmt, SINCE_BOOT);
   lease->reason = column_text (stmt, REASON);
 }
 
@@ -237,8 +238,7 @@ vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **lease, GE
   return find_one (self, "address = ?", (const char *[]){ bdf, NULL }, lease, error);
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing ---- */
 
 static gboolean
 is_in_transaction (const VfpoolLedger *self, GError **error) {
@@ -292,6 +292,7 @@ bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
   sqlite3_bind_int64 (stmt, WORKER_PID + 1, lease->worker_pid);
   sqlite3_bind_int64 (stmt, WORKER_START + 1, lease->worker_start);
   sqlite3_bind_int64 (stmt, SINCE + 1, lease->since);
+  sqlite3_bind_int64 (stmt, SINCE_BOOT + 1, lease->since_boot);
   bind_text (stmt, REASON, lease->reason);
 }
 
@@ -368,7 +369,7 @@ vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error) {
   if (!can_be_written (self, lease, error) || !next_serial (self, &serial, error))
     return FALSE;
   stmt = vfpool_ledger_prepare (
-      self, "INSERT INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      self, "INSERT INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       "record a lease", error);
   if (!stmt)
     return FALSE;
@@ -388,8 +389,8 @@ vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_seria
     return FALSE;
   stmt = vfpool_ledger_prepare (self,
                                 "UPDATE lease SET (" COLUMNS ") = "
-                                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                                "WHERE address = ?1 AND serial = ?21",
+                                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                                "WHERE address = ?1 AND serial = ?22",
                                 "record a lease", error);
   if (!stmt)
     return FALSE;
@@ -415,8 +416,7 @@ vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **err
   return change_row (self, stmt, lease, error);
 }
 
-/* ---- History -------------------------------------------------------------------------------------------------------
- */
+/* ---- History ---- */
 
 static gboolean
 drop_old_history (VfpoolLedger *self, GError **error) {
@@ -461,8 +461,7 @@ vfpool_ledger_note (VfpoolLedger *self, const VfpoolLease *lease, const char *ev
   return drop_old_history (self, error);
 }
 
-/* ---- Rebuilding ----------------------------------------------------------------------------------------------------
- */
+/* ---- Rebuilding ---- */
 
 gboolean
 vfpool_ledger_needs_rebuild (VfpoolLedger *self, gboolean *needs, GError **error) {

@@ -42,6 +42,7 @@ static const char schema[] =
     "  worker_pid INTEGER NOT NULL,"
     "  worker_start INTEGER NOT NULL,"
     "  since INTEGER NOT NULL,"
+    "  since_boot INTEGER NOT NULL,"
     "  reason TEXT"
     ") STRICT, WITHOUT ROWID;"
     "CREATE UNIQUE INDEX lease_slot ON lease (guest_kind, guest_id, slot) WHERE state <> 'quarantined';"
@@ -69,8 +70,10 @@ gboolean
 vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error) {
   g_autofree char *sql = g_strdup_printf (schema, needs_rebuild ? 1 : 0);
 
-  /* The tables are written in the file itself before there is a log, so that the file alone is whole. */
-  return vfpool_ledger_run (self, sql, "make the ledger", error)
+  /* Nobody sees the file before it is whole, so nothing needs to be safe on the way. It becomes one with a log last, so
+   * that the file alone holds it all. */
+  return vfpool_ledger_run (self, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", "make the ledger", error)
+         && vfpool_ledger_run (self, sql, "make the ledger", error)
          && vfpool_ledger_run (self, "PRAGMA journal_mode = WAL", "make the ledger", error);
 }
 

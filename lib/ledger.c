@@ -81,14 +81,18 @@ vfpool_ledger_close (VfpoolLedger *self) {
   g_free (self);
 }
 
-/* ---- Transactions --------------------------------------------------------------------------------------------------
- */
+/* ---- Transactions ---- */
+
+gboolean
+vfpool_ledger_is_at_path (const VfpoolLedger *self) {
+  struct stat st;
+
+  return lstat (self->path, &st) == 0 && st.st_dev == self->dev && st.st_ino == self->ino;
+}
 
 static gboolean
 is_still_at_path (const VfpoolLedger *self, GError **error) {
-  struct stat st;
-
-  if (lstat (self->path, &st) == 0 && st.st_dev == self->dev && st.st_ino == self->ino)
+  if (vfpool_ledger_is_at_path (self))
     return TRUE;
   g_set_error (
       error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ledger: the durable record of who holds what, one SQLite file, /var/lib/vfpool/ledger.db (folder 0700, file 0600).
+ * The ledger: the durable record of who holds what, one SQLite file, /var/lib/vfpool/ledger.db (folder 0700, file
+ * 0600).
  *
- * Every change is one short transaction that takes the write lock at once (BEGIN IMMEDIATE); nothing slow happens inside,
- * so waiting for it is bounded (5 s, then VFPOOL_ERROR_BUSY). WAL mode with synchronous=NORMAL: a kill -9 at any point
- * leaves either all of a transaction or nothing of it; a power cut may lose the newest ones, which is no loss, because the
- * leases of a boot end with it.
+ * Every change is one short transaction that takes the write lock at once (BEGIN IMMEDIATE); nothing slow happens
+ * inside, so waiting for it is bounded (5 s, then VFPOOL_ERROR_BUSY). WAL mode with synchronous=NORMAL: a kill -9 at
+ * any point leaves either all of a transaction or nothing of it; a power cut may lose the newest ones, which is no
+ * loss, because the leases of a boot end with it.
  */
 #pragma once
 
@@ -37,8 +38,9 @@ VfpoolLedger *vfpool_ledger_open (const char *root, char **replaced, GError **er
 VfpoolLedger *vfpool_ledger_open_readonly (const char *root, GError **error);
 void vfpool_ledger_close (VfpoolLedger *self);
 
-/* Whether this ledger stands in for one that was lost and nobody has filled it from the kernel's view yet: @needs. Whoever
- * sees it, not only who was told by @replaced, must do so before handing out anything. In or outside a transaction. */
+/* Whether this ledger stands in for one that was lost and nobody has filled it from the kernel's view yet: @needs.
+ * Whoever sees it, not only who was told by @replaced, must do so before handing out anything. In or outside a
+ * transaction. */
 gboolean vfpool_ledger_needs_rebuild (VfpoolLedger *self, gboolean *needs, GError **error);
 /* Says that it was filled. Needs a transaction: the one that adds the leases. */
 gboolean vfpool_ledger_set_rebuilt (VfpoolLedger *self, GError **error);
@@ -46,11 +48,13 @@ gboolean vfpool_ledger_set_rebuilt (VfpoolLedger *self, GError **error);
 /* Begins a write transaction (takes the lock, waiting at most 5 s: VFPOOL_ERROR_BUSY). Fails also when the file at the
  * ledger's path is no longer the one that was opened (somebody kept it aside meanwhile): VFPOOL_ERROR_BUSY. */
 gboolean vfpool_ledger_begin (VfpoolLedger *self, GError **error);
-/* Ends it for good, or undoes it. Rolling back never fails; both are no-ops outside a transaction (commit then is TRUE). */
+/* Ends it for good, or undoes it. Rolling back never fails; both are no-ops outside a transaction (commit then is
+ * TRUE). */
 gboolean vfpool_ledger_commit (VfpoolLedger *self, GError **error);
 void vfpool_ledger_rollback (VfpoolLedger *self);
 
-/* All leases (of VfpoolLease, sorted by vfpool_address_compare()), for g_ptr_array_unref(). In or outside a transaction. */
+/* All leases (of VfpoolLease, sorted by vfpool_address_compare()), for g_ptr_array_unref(). In or outside a
+ * transaction. */
 GPtrArray *vfpool_ledger_leases (VfpoolLedger *self, GError **error);
 /* The lease of the VF at @bdf: a new reference in @lease, NULL when there is none (that is no error). */
 gboolean vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **lease, GError **error);
@@ -60,8 +64,8 @@ gboolean vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **
 /* Adds @lease with a new serial, which is also written to lease->serial. A second lease of one VF, or of one guest and
  * slot (quarantined ones do not count there), is refused by the database: VFPOOL_ERROR_IN_USE. */
 gboolean vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error);
-/* Writes all fields of @lease over the row of the same address *and serial*; when there is no such row (somebody changed
- * it since it was read): VFPOOL_ERROR_BUSY. With @new_serial the row and @lease get a new serial. */
+/* Writes all fields of @lease over the row of the same address *and serial*; when there is no such row (somebody
+ * changed it since it was read): VFPOOL_ERROR_BUSY. With @new_serial the row and @lease get a new serial. */
 gboolean vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_serial, GError **error);
 /* Removes the row of the same address and serial; VFPOOL_ERROR_BUSY as above. */
 gboolean vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **error);

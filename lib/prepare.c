@@ -22,9 +22,10 @@ vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLea
   VfpoolVfnet now;
 
   if (!netdev && (lease->mac || lease->vlan != VFPOOL_VLAN_UNSET)) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "slot %s asks for a MAC or VLAN, but %s is no function of a network card: take them out of the request",
-                 lease->slot, lease->address);
+    g_set_error (
+        error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+        "slot %s asks for a MAC or VLAN, but %s is no function of a network card: take them out of the request",
+        lease->slot, lease->address);
     return FALSE;
   }
   if (netdev) {
@@ -60,7 +61,8 @@ vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLe
 }
 
 gboolean
-vfpool_restore (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, VfpoolPark park, GError **error) {
+vfpool_restore (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, VfpoolPark park,
+                GError **error) {
   g_autofree char *netdev = find_pf_netdev (root, function);
 
   if (netdev && lease->has_saved && lease->saved_mac

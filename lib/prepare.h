@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a lease to a device that is ready for its guest, and back. Both directions can be repeated and picked up by another
- * process: what has to be known for the way back is in the lease before the first write.
+ * From a lease to a device that is ready for its guest, and back. Both directions can be repeated and picked up by
+ * another process: what has to be known for the way back is in the lease before the first write.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 gboolean vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLease *lease, GError **error);
 /* Gives the VF its MAC and VLAN, puts it on vfio-pci, and reads all of it back. Needs a saved lease. */
 gboolean vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, GError **error);
-/* Puts the attributes back as saved, parks the VF on its driver, and reads all of it back. A lease without saved_* was never
- * prepared: then only the driver is parked. */
+/* Puts the attributes back as saved, parks the VF on its driver, and reads all of it back. A lease without saved_* was
+ * never prepared: then only the driver is parked. */
 gboolean vfpool_restore (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, VfpoolPark park,
                          GError **error);

@@ -20,11 +20,12 @@ typedef enum {
   VFPOOL_PARK_NONE, /* none */
 } VfpoolPark;
 
-/* ---- Ledger rows --------------------------------------------------------------------------------------------------- */
+/* ---- Ledger rows ---- */
 
 /*
- * A lease as the ledger keeps it. Strings are owned. The address is the key: the database itself refuses a second lease of
- * one VF. serial changes each time the lease is acquired anew, so that who decided on an older reading can be told apart.
+ * A lease as the ledger keeps it. Strings are owned. The address is the key: the database itself refuses a second lease
+ * of one VF. serial changes each time the lease is acquired anew, so that who decided on an older reading can be told
+ * apart.
  */
 struct _VfpoolLease {
   gatomicrefcount refs;
@@ -48,9 +49,10 @@ struct _VfpoolLease {
   /* The process that works on a `reserved` or `releasing` lease; 0 when none does. */
   gint64 worker_pid;
   gint64 worker_start; /* its start time in clock ticks since boot (/proc/PID/stat field 22): a reused PID differs */
-  gint64 since;        /* microseconds since 1970 UTC */
+  gint64 since;        /* microseconds since 1970 UTC, for display */
+  gint64 since_boot;   /* the same moment in microseconds since boot: setting the clock does not move it */
   char *reason;        /* why quarantined; nullable */
 };
 
-VfpoolLease *vfpool_lease_new (void);                         /* all zero, vlan unset, one reference */
+VfpoolLease *vfpool_lease_new (void);                          /* all zero, vlan unset, one reference */
 const char *vfpool_lease_state_to_string (VfpoolLeaseState s); /* "reserved" ... as in the ledger and in status */

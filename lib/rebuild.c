@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ledger that was lost is rebuilt from what the kernel shows: each VF of a pool whose IOMMU group is open belongs to the
- * process that has it, and where that is a hypervisor's, to its guest. Such a lease ends like any other when the guest stops.
- * What the VF was like before cannot be known any more; what a VF is like that nobody configured (no MAC set by the PF, no
- * VLAN) is put back. A VF held by an unknown process gets no lease; it shows as foreign and is refused as long as it is open.
+ * A ledger that was lost is rebuilt from what the kernel shows: each VF of a pool whose IOMMU group is open belongs to
+ * the process that has it, and where that is a hypervisor's, to its guest. Such a lease ends like any other when the
+ * guest stops. What the VF was like before cannot be known any more; what a VF is like that nobody configured (no MAC
+ * set by the PF, no VLAN) is put back. A VF held by an unknown process gets no lease; it shows as foreign and is
+ * refused as long as it is open.
  */
 #include "guest.h"
 #include "handle.h"
 #include "holder.h"
+#include "work.h"
 
 #define UNSET_MAC "00:00:00:00:00:00"
 
@@ -29,7 +31,7 @@ make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pi
   lease->pool = g_strdup (pool);
   lease->state = VFPOOL_LEASE_ACTIVE;
   lease->boot_id = g_strdup (r->self->boot_id);
-  lease->since = g_get_real_time ();
+  vfpool_work_stamp (lease);
   lease->has_saved = TRUE;
   if (function->pf && function->index >= 0) {
     lease->saved_mac = g_strdup (UNSET_MAC);

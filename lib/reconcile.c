@@ -9,10 +9,9 @@
  *   releasing, worker lives  left alone
  *   releasing, worker died   finished
  *   active, guest lives      left alone
- *   active, guest gone       released; within the start grace it is left alone, because between the hook that acquires and
- *                            the hypervisor that starts there is nothing to see of the guest
- *   active, cannot be told   left alone (manual guests; containers)
- *   quarantined              left alone: an operator has to look
+ *   active, guest gone       released; within the start grace it is left alone, because between the hook that acquires
+ * and the hypervisor that starts there is nothing to see of the guest active, cannot be told   left alone (manual
+ * guests; containers) quarantined              left alone: an operator has to look
  *
  * In every case that puts back, a VF that somebody still has open is not touched (release.c).
  */
@@ -34,10 +33,7 @@ device_is_there (Vfpool *self, const VfpoolLease *lease) {
 
 static gboolean
 is_in_grace (const Vfpool *self, const VfpoolLease *lease) {
-  gint64 age = g_get_real_time () - lease->since;
-
-  /* A clock that was set back makes the age negative: then nothing is known, and waiting harms nobody. */
-  return age < (gint64)self->config->start_grace * G_USEC_PER_SEC;
+  return vfpool_work_age (lease) < (gint64)self->config->start_grace * G_USEC_PER_SEC;
 }
 
 static gboolean

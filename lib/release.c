@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Giving back. First the lease is claimed (`releasing`), so that a guest that starts again meanwhile waits; only then is the
- * kernel asked whether the VF is really let go, because asking keeps others out for a moment (holder.h). A hypervisor may
- * report the end of a guest a little before the kernel has closed its files, so that is waited for, with a bound.
+ * Giving back. First the lease is claimed (`releasing`), so that a guest that starts again meanwhile waits; only then
+ * is the kernel asked whether the VF is really let go, because asking keeps others out for a moment (holder.h). A
+ * hypervisor may report the end of a guest a little before the kernel has closed its files, so that is waited for, with
+ * a bound.
  */
 #include "holder.h"
 #include "release.h"
@@ -32,7 +33,8 @@ wait_until_closed (Vfpool *self, const char *address, GError **error) {
   pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
   who = pid ? vfpool_holder_describe (self->root, pid) : g_strdup ("somebody");
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
-               "%s is still in use: IOMMU group %d is held open by %s; stop it, then release again", address, group, who);
+               "%s is still in use: IOMMU group %d is held open by %s; stop it, then release again", address, group,
+               who);
   return FALSE;
 }
 
@@ -44,8 +46,9 @@ write_claim (Vfpool *self, VfpoolLedger *ledger, VfpoolLease *lease, GError **er
   return vfpool_ledger_update (ledger, lease, FALSE, error);
 }
 
-/* One try to claim the lease of @address: all that decides is read in the transaction that claims. @lease: (out): the lease
- * as it is now, NULL: there is none of that @serial to release. @busy: (out): another one works on it, nothing was done. */
+/* One try to claim the lease of @address: all that decides is read in the transaction that claims. @lease: (out): the
+ * lease as it is now, NULL: there is none of that @serial to release. @busy: (out): another one works on it, nothing
+ * was done. */
 static gboolean
 try_claim (Vfpool *self, const char *address, gint64 serial, VfpoolLease **lease, gboolean *busy, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
@@ -88,8 +91,8 @@ unclaim (Vfpool *self, VfpoolLease *lease) {
   lease->state = VFPOOL_LEASE_ACTIVE;
   vfpool_work_end (lease);
   if (!vfpool_work_update (self, lease, &local))
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to active: %s", lease->address,
-                       local->message);
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to active: %s",
+                       lease->address, local->message);
 }
 
 gboolean

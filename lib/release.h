@@ -8,7 +8,8 @@
  * vfpool_release_as: releases @lease, if it is still the very one that was read.
  * @event, @detail: for the history
  *
- * Returns: TRUE when it is released, or has ended or was acquired anew since it was read (then nothing was done); FALSE as
- *   vfpool_release().
+ * Returns: TRUE when it is released, or has ended or was acquired anew since it was read (then nothing was done); FALSE
+ * as vfpool_release().
  */
-gboolean vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error);
+gboolean vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail,
+                            GError **error);

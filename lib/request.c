@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest asks for. Everything is checked here, where it enters, so that what follows can trust it: an id or a slot
- * holds only harmless characters and a MAC is one that a guest may have. The display name alone may be any text; it is
- * never more than shown.
+ * What a guest asks for. Everything is checked here, where it enters, so that what follows can trust it: an id or a
+ * slot holds only harmless characters and a MAC is one that a guest may have. The display name alone may be any text;
+ * it is never more than shown.
  */
 #include "address.h"
 #include "request.h"
@@ -87,9 +87,10 @@ vfpool_guest_parse (const char *text, VfpoolGuestKind *kind, char **id, GError *
 
   if (g_strv_length (parts) != 2 || !vfpool_guest_kind_from_string (parts[0], kind)) {
     g_autofree char *shown = g_utf8_make_valid (text, (gssize)MIN (strlen (text), 80));
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "'%s' is no guest: expected KIND/ID, where KIND is libvirt, pve-qemu, pve-lxc or manual, as in pve-qemu/101",
-                 shown);
+    g_set_error (
+        error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+        "'%s' is no guest: expected KIND/ID, where KIND is libvirt, pve-qemu, pve-lxc or manual, as in pve-qemu/101",
+        shown);
     return FALSE;
   }
   *id = vfpool_guest_normalize_id (*kind, parts[1], error);
@@ -139,8 +140,8 @@ vfpool_request_free (VfpoolRequest *self) {
   g_free (self);
 }
 
-/* "52:54:00:aa:bb:cc" in lower case. A guest's address is a unicast one that is not all zeros: the kernel would take the
- * zeros as "no address set" and answer success. */
+/* "52:54:00:aa:bb:cc" in lower case. A guest's address is a unicast one that is not all zeros: the kernel would take
+ * the zeros as "no address set" and answer success. */
 static char *
 normalize_mac (const char *mac, GError **error) {
   unsigned int b[6];
@@ -185,8 +186,8 @@ add_slot (VfpoolRequest *self, const char *name, const char *pool, const char *a
   if (!slot_is_new (self, name, error))
     return FALSE;
   if (vlan != VFPOOL_VLAN_UNSET && (vlan < 0 || vlan > VLAN_MAX)) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slot '%s': VLAN %d is out of range: expected 0 to %d", name,
-                 vlan, VLAN_MAX);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slot '%s': VLAN %d is out of range: expected 0 to %d",
+                 name, vlan, VLAN_MAX);
     return FALSE;
   }
   if (mac && !(normal_mac = normalize_mac (mac, error))) {
@@ -227,8 +228,8 @@ vfpool_request_add_address (VfpoolRequest *self, const char *slot, const char *b
   for (guint i = 0; i < self->slots->len; i++) {
     const VfpoolSlot *other = g_ptr_array_index (self->slots, i);
     if (g_strcmp0 (other->address, normal) == 0) {
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slots '%s' and '%.40s' both ask for %s", other->name, slot,
-                   normal);
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slots '%s' and '%.40s' both ask for %s", other->name,
+                   slot, normal);
       return FALSE;
     }
   }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything that is known, as one GVariant: the kernel's functions, the ledger's leases, and who holds what nobody leased.
- * It is for looking: it takes no lock, opens no VFIO group and does not make or mend the ledger, so that an operator may run
- * it in a loop beside starting guests.
+ * Everything that is known, as one GVariant: the kernel's functions, the ledger's leases, and who holds what nobody
+ * leased. It is for looking: it takes no lock, opens no VFIO group and does not make or mend the ledger, so that an
+ * operator may run it in a loop beside starting guests.
  */
 #include "handle.h"
 #include "holder.h"
@@ -78,8 +78,10 @@ add_lease (GVariantBuilder *dict, const VfpoolLease *lease) {
   add (dict, "guest", describe_guest (lease));
   add (dict, "slot", maybe_string (lease ? lease->slot : NULL));
   add (dict, "mac", maybe_string (lease ? lease->mac : NULL));
-  add (dict, "vlan", has_vlan ? g_variant_new ("mi", TRUE, lease->vlan) : g_variant_new_maybe (G_VARIANT_TYPE_INT32, NULL));
-  add (dict, "since", lease ? g_variant_new ("mx", TRUE, lease->since) : g_variant_new_maybe (G_VARIANT_TYPE_INT64, NULL));
+  add (dict, "vlan",
+       has_vlan ? g_variant_new ("mi", TRUE, lease->vlan) : g_variant_new_maybe (G_VARIANT_TYPE_INT32, NULL));
+  add (dict, "since",
+       lease ? g_variant_new ("mx", TRUE, lease->since) : g_variant_new_maybe (G_VARIANT_TYPE_INT64, NULL));
 }
 
 static void
@@ -122,7 +124,9 @@ describe_vf (const Status *status, VfpoolFunction *function, const char *pool, C
   add (&dict, "vendor", g_variant_new_uint32 (function->vendor));
   add (&dict, "device", g_variant_new_uint32 (function->device));
   add (&dict, "state",
-       g_variant_new_string (lease ? vfpool_lease_state_to_string (lease->state) : foreign ? "foreign" : "free"));
+       g_variant_new_string (lease     ? vfpool_lease_state_to_string (lease->state)
+                             : foreign ? "foreign"
+                                       : "free"));
   add_lease (&dict, lease);
   add (&dict, "reason", maybe_string (why_state (status, function, lease, foreign)));
   return g_variant_builder_end (&dict);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sysfs is plain files, but not plain I/O: an attribute is written in one write() whose errno is the driver's answer, and
- * a missing file is information. No stdio, so that what strace shows is what happens.
+ * sysfs is plain files, but not plain I/O: an attribute is written in one write() whose errno is the driver's answer,
+ * and a missing file is information. No stdio, so that what strace shows is what happens.
  */
 #include "sysfs.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Small reads and writes below /sys, /proc and /dev. @root is the folder in place of "/", "" for the real one; paths
- * begin with a slash. Reading what is absent is no error, because sysfs says much by absence; a write that fails is one.
+ * begin with a slash. Reading what is absent is no error, because sysfs says much by absence; a write that fails is
+ * one.
  */
 #pragma once
 
@@ -22,7 +23,8 @@ char **vfpool_sysfs_list (const char *root, const char *format, ...) G_GNUC_PRIN
  * vfpool_sysfs_write: writes @value to an attribute in one write(), as sysfs wants it.
  * @value: the text
  *
- * Returns: FALSE with VFPOOL_ERROR_DENIED (EACCES, EPERM) or VFPOOL_ERROR_KERNEL; the message names value, path and errno.
+ * Returns: FALSE with VFPOOL_ERROR_DENIED (EACCES, EPERM) or VFPOOL_ERROR_KERNEL; the message names value, path and
+ * errno.
  */
 gboolean vfpool_sysfs_write (const char *root, const char *value, GError **error, const char *format, ...)
     G_GNUC_PRINTF (4, 5);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Making VFs, and parking the free ones. Changing `sriov_numvfs` destroys the VFs that are there; while a guest holds one,
- * the kernel would even block in that write, unkillable, with the PF's lock held, until the guest lets go. So before the
- * write all VFs of the PF are leased to this very operation: nobody can take one meanwhile, and one that is taken already
- * stops it. The lock is not held meanwhile, the leases are enough; if this process dies, reconcile ends them.
+ * Making VFs, and parking the free ones. Changing `sriov_numvfs` destroys the VFs that are there; while a guest holds
+ * one, the kernel would even block in that write, unkillable, with the PF's lock held, until the guest lets go. So
+ * before the write all VFs of the PF are leased to this very operation: nobody can take one meanwhile, and one that is
+ * taken already stops it. The lock is not held meanwhile, the leases are enough; if this process dies, reconcile ends
+ * them.
  *
  * `sriov_drivers_autoprobe` is set to 0 first: it spares the probe of the host's driver for each VF, whose network
  * interfaces would come and go again.
@@ -36,14 +37,14 @@ make_lease (Up *up, const VfpoolFunction *function) {
   lease->slot = g_steal_pointer (&slot);
   lease->pool = g_strdup (pool ? pool : "none");
   lease->boot_id = g_strdup (up->self->boot_id);
-  lease->since = g_get_real_time ();
+  vfpool_work_stamp (lease);
   lease->state = VFPOOL_LEASE_RESERVED;
   vfpool_work_claim (up->self, lease);
   return lease;
 }
 
-/* Leases @functions to this operation, all or none. @skip_leased: those that somebody holds are left out, else they are an
- * error that names the holder. */
+/* Leases @functions to this operation, all or none. @skip_leased: those that somebody holds are left out, else they are
+ * an error that names the holder. */
 static gboolean
 hold (Up *up, GPtrArray *functions, gboolean skip_leased, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
@@ -106,8 +107,8 @@ check_unused (Up *up, GPtrArray *vfs, GError **error) {
       g_autoptr (GHashTable) holders = vfpool_holder_scan (up->self->root);
       int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (vf->iommu_group)));
       g_autofree char *who = pid ? vfpool_holder_describe (up->self->root, pid) : g_strdup ("somebody");
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is in use: IOMMU group %d is held open by %s", vf->address,
-                   vf->iommu_group, who);
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is in use: IOMMU group %d is held open by %s",
+                   vf->address, vf->iommu_group, who);
       return FALSE;
     }
   }
@@ -126,8 +127,8 @@ write_numvfs (const char *root, const char *pf, int numvfs, GError **error) {
   now = vfpool_sysfs_read_int (root, -1, "/sys/bus/pci/devices/%s/sriov_numvfs", pf);
   if (now == numvfs)
     return TRUE;
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "%s was told to have %d VFs, but has %" G_GINT64_FORMAT, pf, numvfs,
-               now);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "%s was told to have %d VFs, but has %" G_GINT64_FORMAT, pf,
+               numvfs, now);
   return FALSE;
 }
 
@@ -135,8 +136,9 @@ write_numvfs (const char *root, const char *pf, int numvfs, GError **error) {
 static void
 add_advice (GError **error) {
   if (error && *error && strstr ((*error)->message, "Cannot allocate memory"))
-    g_prefix_error (error, "no room for the VFs on the PCI bus: switch on SR-IOV and 'Above 4G decoding' in the firmware, "
-                           "or boot with pci=realloc or pci=assign-busses; ");
+    g_prefix_error (error,
+                    "no room for the VFs on the PCI bus: switch on SR-IOV and 'Above 4G decoding' in the firmware, "
+                    "or boot with pci=realloc or pci=assign-busses; ");
 }
 
 static gboolean
@@ -159,8 +161,8 @@ change_numvfs (Up *up, const VfpoolFunction *pf, int wanted, GError **error) {
 static gboolean
 check_pf (const VfpoolPfConfig *config, const VfpoolFunction *pf, GError **error) {
   if (!pf)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host", config->file,
-                 config->line, config->address);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host",
+                 config->file, config->line, config->address);
   else if (pf->totalvfs < 0)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
                  "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
@@ -185,7 +187,8 @@ make_vfs (Up *up, const VfpoolPfConfig *config, GError **error) {
   if (config->numvfs < 0 || config->numvfs == pf->numvfs)
     return TRUE;
   vfs = vfpool_host_vfs_of (up->host, pf->address);
-  ok = hold (up, vfs, FALSE, &local) && check_unused (up, vfs, &local) && change_numvfs (up, pf, config->numvfs, &local);
+  ok =
+      hold (up, vfs, FALSE, &local) && check_unused (up, vfs, &local) && change_numvfs (up, pf, config->numvfs, &local);
   if (!let_go (up, ok ? &local : NULL))
     ok = FALSE;
   if (!ok)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Each attribute goes in a request of its own: drivers handle them one by one anyway, and an error then says which one was
- * refused. The PF's link is asked for by itself, never in a dump of all links: such dumps break at some number of VFs.
- * Kernel: IFLA_VFINFO_LIST in include/uapi/linux/if_link.h, net/core/rtnetlink.c (do_setvfinfo).
+ * Each attribute goes in a request of its own: drivers handle them one by one anyway, and an error then says which one
+ * was refused. The PF's link is asked for by itself, never in a dump of all links: such dumps break at some number of
+ * VFs. Kernel: IFLA_VFINFO_LIST in include/uapi/linux/if_link.h, net/core/rtnetlink.c (do_setvfinfo).
  */
 #include "vfnet.h"
 
@@ -132,10 +132,11 @@ vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **
 }
 
 static gboolean
-check_result (const VfpoolVfnet *now, const char *netdev, int index, const char *mac, int vlan, int qos, GError **error) {
+check_result (const VfpoolVfnet *now, const char *netdev, int index, const char *mac, int vlan, int qos,
+              GError **error) {
   if (mac && strcmp (now->mac, mac) != 0) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "VF %d of %s was given MAC %s, but the kernel shows %s", index,
-                 netdev, mac, now->mac);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "VF %d of %s was given MAC %s, but the kernel shows %s",
+                 index, netdev, mac, now->mac);
     return FALSE;
   }
   if (vlan != VFPOOL_VLAN_UNSET && (now->vlan != vlan || now->qos != qos)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network attributes of a VF: set and read through its PF's network interface, by route netlink. They live in the PF, so
- * the guest cannot change what was set there.
+ * Network attributes of a VF: set and read through its PF's network interface, by route netlink. They live in the PF,
+ * so the guest cannot change what was set there.
  */
 #pragma once
 

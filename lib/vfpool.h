@@ -2,18 +2,18 @@
 /*
  * libvfpool: hands SR-IOV virtual functions (VFs) to guests and takes them back.
  *
- * A caller opens the library (vfpool_open()), describes what a guest asks for (VfpoolRequest), and acquires: free VFs are
- * chosen, recorded in the ledger, prepared (MAC, VLAN, driver vfio-pci) and returned as leases. It releases when the guest
- * is gone: attributes and driver are put back and read back, then the lease ends. Every call can be repeated: acquiring
- * twice for the same guest and slot gives the same VF, releasing twice is no error, and vfpool_reconcile() finishes or
- * undoes what a process that died left half done.
+ * A caller opens the library (vfpool_open()), describes what a guest asks for (VfpoolRequest), and acquires: free VFs
+ * are chosen, recorded in the ledger, prepared (MAC, VLAN, driver vfio-pci) and returned as leases. It releases when
+ * the guest is gone: attributes and driver are put back and read back, then the lease ends. Every call can be repeated:
+ * acquiring twice for the same guest and slot gives the same VF, releasing twice is no error, and vfpool_reconcile()
+ * finishes or undoes what a process that died left half done.
  *
  * The library never prints, never exits and never talks to libvirt. What an operator should know although the call
- * succeeded goes to the message function given to vfpool_open(); what failed is returned as a GError whose message is one
- * sentence to be shown as it is.
+ * succeeded goes to the message function given to vfpool_open(); what failed is returned as a GError whose message is
+ * one sentence to be shown as it is.
  *
- * Strings are UTF-8 or plain ASCII. PCI addresses are in the form DDDD:BB:DD.F (domain, bus, device, function; lower-case
- * hexadecimal), called BDF below. Handles are not thread-safe: use one per thread.
+ * Strings are UTF-8 or plain ASCII. PCI addresses are in the form DDDD:BB:DD.F (domain, bus, device, function;
+ * lower-case hexadecimal), called BDF below. Handles are not thread-safe: use one per thread.
  */
 #pragma once
 
@@ -21,9 +21,9 @@
 
 G_BEGIN_DECLS
 
-/* ---- Errors -------------------------------------------------------------------------------------------------------- */
+/* ---- Errors ---- */
 
-#define VFPOOL_ERROR (vfpool_error_quark())
+#define VFPOOL_ERROR (vfpool_error_quark ())
 
 /**
  * VfpoolError: what went wrong, by what the caller can do about it.
@@ -58,12 +58,12 @@ GQuark vfpool_error_quark (void);
  * @error: (nullable): the error that ends the program
  *
  * Returns: the exit status for it after sysexits(3): 0 without an error, 64 usage, 65 bad data, 69 no free VF (or the
- *   device is in use, or what was named does not exist), 70 internal, 71 kernel refused, 75 try again, 77 not permitted,
- *   78 configuration.
+ *   device is in use, or what was named does not exist), 70 internal, 71 kernel refused, 75 try again, 77 not
+ * permitted, 78 configuration.
  */
 int vfpool_error_exit_status (const GError *error);
 
-/* ---- The library handle -------------------------------------------------------------------------------------------- */
+/* ---- The library handle ---- */
 
 typedef struct _Vfpool Vfpool;
 
@@ -82,13 +82,13 @@ typedef void (*VfpoolMessageFunc) (VfpoolMessageLevel level, const char *message
 
 /**
  * vfpool_open:
- * @root: (nullable): a folder to use in place of "/" for every path (/etc/vfpool, /sys, /proc, /run, /dev, /var/lib), or
- *   NULL for the real one; for tests and for looking at a host's saved tree
+ * @root: (nullable): a folder to use in place of "/" for every path (/etc/vfpool, /sys, /proc, /run, /dev, /var/lib),
+ * or NULL for the real one; for tests and for looking at a host's saved tree
  * @message_func: (nullable): where messages go; NULL drops them
  * @user_data: passed to @message_func
  *
- * Reads the configuration (/etc/vfpool/vfpool.conf, then /etc/vfpool/conf.d, files ending in .conf, in name order). The ledger is opened
- * at the first call that needs it, the kernel is asked anew by each call.
+ * Reads the configuration (/etc/vfpool/vfpool.conf, then /etc/vfpool/conf.d, files ending in .conf, in name order). The
+ * ledger is opened at the first call that needs it, the kernel is asked anew by each call.
  *
  * Returns: (transfer full): a handle for vfpool_close(), or NULL: VFPOOL_ERROR_BAD_CONFIG or VFPOOL_ERROR_DENIED.
  */
@@ -101,8 +101,8 @@ void vfpool_close (Vfpool *self);
  * vfpool_has_configuration:
  * @root: (nullable): as for vfpool_open()
  *
- * Returns: whether /etc/vfpool/vfpool.conf exists. A hook on a host where vfpool is installed but not configured uses it
- *   to leave guests alone that do not ask for a pool.
+ * Returns: whether /etc/vfpool/vfpool.conf exists. A hook on a host where vfpool is installed but not configured uses
+ * it to leave guests alone that do not ask for a pool.
  */
 gboolean vfpool_has_configuration (const char *root);
 
@@ -128,14 +128,15 @@ GPtrArray *vfpool_pool_members (Vfpool *self, const char *name, GError **error);
  */
 const char *vfpool_pool_of_address (Vfpool *self, const char *bdf);
 
-/* ---- Guests and requests ------------------------------------------------------------------------------------------- */
+/* ---- Guests and requests ---- */
 
 /**
  * VfpoolGuestKind: what sort of guest holds VFs; written libvirt, pve-qemu, pve-lxc, manual.
  * @VFPOOL_GUEST_LIBVIRT: a libvirt domain; its id is its UUID
  * @VFPOOL_GUEST_PVE_QEMU: a Proxmox VE virtual machine; its id is its VMID
  * @VFPOOL_GUEST_PVE_LXC: a Proxmox VE container; its id is its VMID
- * @VFPOOL_GUEST_MANUAL: anything else; its id is a name of the operator's choice, its leases end by vfpool_release() or reboot
+ * @VFPOOL_GUEST_MANUAL: anything else; its id is a name of the operator's choice, its leases end by vfpool_release() or
+ * reboot
  */
 typedef enum {
   VFPOOL_GUEST_LIBVIRT,
@@ -200,7 +201,7 @@ gboolean vfpool_request_is_empty (const VfpoolRequest *self);
 /** vfpool_request_names_pool: Returns: whether any slot asks for a pool by name (rather than for an address). */
 gboolean vfpool_request_names_pool (const VfpoolRequest *self);
 
-/* ---- Leases -------------------------------------------------------------------------------------------------------- */
+/* ---- Leases ---- */
 
 /**
  * VfpoolLeaseState: how far a lease is.
@@ -234,23 +235,23 @@ int vfpool_lease_get_vlan (const VfpoolLease *self);        /* the VLAN asked fo
 gint64 vfpool_lease_get_since (const VfpoolLease *self);    /* when acquired, microseconds since 1970 UTC */
 
 /**
- * vfpool_lease_is_by_pool: Returns: whether the guest asked for the pool, so that the device's address is not in its own
- *   configuration and somebody has to attach it; FALSE when it asked for this address.
+ * vfpool_lease_is_by_pool: Returns: whether the guest asked for the pool, so that the device's address is not in its
+ * own configuration and somebody has to attach it; FALSE when it asked for this address.
  */
 gboolean vfpool_lease_is_by_pool (const VfpoolLease *self);
 
-/* ---- What the library does ----------------------------------------------------------------------------------------- */
+/* ---- What the library does ---- */
 
 /**
  * vfpool_acquire:
  * @request: what the guest asks for
  *
  * Serves all slots of @request or none. Each VF is chosen, leased (`reserved`), given its MAC and VLAN through its PF,
- * bound to vfio-pci, read back, and then `active`. A slot that the guest already holds keeps its VF; it is prepared again
- * unless the guest has it open. A failure half-way is undone before the call returns.
+ * bound to vfio-pci, read back, and then `active`. A slot that the guest already holds keeps its VF; it is prepared
+ * again unless the guest has it open. A failure half-way is undone before the call returns.
  *
- * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, for g_ptr_array_unref();
- *   or NULL: any VFPOOL_ERROR.
+ * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, for
+ * g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.
  */
 GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error);
 
@@ -259,8 +260,8 @@ GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **
  * @kind: the guest's kind
  * @id: its id
  *
- * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that the guest still has open is
- * not touched (VFPOOL_ERROR_IN_USE); one that cannot be put back is quarantined (VFPOOL_ERROR_KERNEL).
+ * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that the guest still has open
+ * is not touched (VFPOOL_ERROR_IN_USE); one that cannot be put back is quarantined (VFPOOL_ERROR_KERNEL).
  *
  * Returns: FALSE with the first failure.
  */
@@ -269,8 +270,8 @@ gboolean vfpool_release (Vfpool *self, VfpoolGuestKind kind, const char *id, GEr
 /**
  * vfpool_release_lease: gives back one lease, if it is still the very one that @lease was read as.
  *
- * A lease that has ended, or that its guest acquired again since it was read, is left alone and TRUE is returned: this is
- * what makes it safe to decide on yesterday's knowledge ("the guest stopped") while the guest may be starting again.
+ * A lease that has ended, or that its guest acquired again since it was read, is left alone and TRUE is returned: this
+ * is what makes it safe to decide on yesterday's knowledge ("the guest stopped") while the guest may be starting again.
  *
  * Returns: FALSE as vfpool_release().
  */
@@ -286,8 +287,8 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
  * vfpool_reconcile: brings ledger and kernel together after something died.
  *
  * Leases of another boot are void. Steps that a dead process left half done are finished (`releasing`) or undone
- * (`reserved`). Leases whose guest is gone are released; a guest that acquired less than two minutes ago and was not seen
- * yet is given that time to start. What was done goes to the message function.
+ * (`reserved`). Leases whose guest is gone are released; a guest that acquired less than two minutes ago and was not
+ * seen yet is given that time to start. What was done goes to the message function.
  *
  * Returns: FALSE with the first failure; the rest was tried all the same.
  */
@@ -296,8 +297,8 @@ gboolean vfpool_reconcile (Vfpool *self, GError **error);
 /**
  * vfpool_up: makes the configured number of VFs on each configured PF and parks the free ones on their driver.
  *
- * A PF that already has its number of VFs keeps them. Otherwise the number is only changed when no VF of that PF is leased
- * and no IOMMU group of them is open: VFPOOL_ERROR_IN_USE names who is in the way. All PFs are tried.
+ * A PF that already has its number of VFs keeps them. Otherwise the number is only changed when no VF of that PF is
+ * leased and no IOMMU group of them is open: VFPOOL_ERROR_IN_USE names who is in the way. All PFs are tried.
  *
  * Returns: FALSE with the first failure.
  */
@@ -319,12 +320,11 @@ gboolean vfpool_check (Vfpool *self, GError **error);
  * The result is a dictionary (a{sv}) with three entries, each an array of dictionaries (aa{sv}). A value that may be
  * absent is of a maybe type.
  *
- * "pfs":   address s; driver ms; netdev ms; numa_node i (-1 unknown); totalvfs u; numvfs u; vendor u, device u (PCI ids)
- * "pools": name s; total u; free u; leased u (reserved, active, releasing); quarantined u; foreign u
- * "vfs":   address s; pf ms; index i (of the VF on its PF, from 0; -1 for a function that is no VF); pool ms;
- *          driver ms; iommu_group i (-1 none); numa_node i; vendor u; device u;
- *          state s: free (nobody holds it; one whose pool is absent is never handed out), reserved, active, releasing,
- *                   quarantined, or foreign (held by somebody vfpool did not lease to);
+ * "pfs":   address s; driver ms; netdev ms; numa_node i (-1 unknown); totalvfs u; numvfs u; vendor u, device u (PCI
+ * ids) "pools": name s; total u; free u; leased u (reserved, active, releasing); quarantined u; foreign u "vfs":
+ * address s; pf ms; index i (of the VF on its PF, from 0; -1 for a function that is no VF); pool ms; driver ms;
+ * iommu_group i (-1 none); numa_node i; vendor u; device u; state s: free (nobody holds it; one whose pool is absent is
+ * never handed out), reserved, active, releasing, quarantined, or foreign (held by somebody vfpool did not lease to);
  *          guest m(a{sv}): kind s, id s, name ms; slot ms; mac ms and vlan mi (asked for in the lease); since mx
  *          (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one)
  *

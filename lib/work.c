@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Claims are by thread (a Linux thread has an entry in /proc like a process), with its start time against reused numbers. */
+/* Claims are by thread (a Linux thread has an entry in /proc like a process), with its start time against reused
+ * numbers. */
 #include "holder.h"
 #include "prepare.h"
 #include "work.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #define WAIT_STEP_US (20 * 1000)
@@ -13,6 +15,25 @@ void
 vfpool_work_claim (Vfpool *self, VfpoolLease *lease) {
   lease->worker_pid = gettid ();
   lease->worker_start = vfpool_process_start_time (self->root, lease->worker_pid);
+}
+
+static gint64
+now_since_boot (void) {
+  struct timespec t;
+
+  clock_gettime (CLOCK_BOOTTIME, &t);
+  return (gint64)t.tv_sec * G_USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+void
+vfpool_work_stamp (VfpoolLease *lease) {
+  lease->since = g_get_real_time ();
+  lease->since_boot = now_since_boot ();
+}
+
+gint64
+vfpool_work_age (const VfpoolLease *lease) {
+  return now_since_boot () - lease->since_boot;
 }
 
 void
@@ -35,7 +56,8 @@ gboolean
 vfpool_work_wait (const VfpoolLease *lease, gint64 *waited, GError **error) {
   if (*waited >= WAIT_MAX_US) {
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
-                 "%s is being worked on by process %" G_GINT64_FORMAT " (lease of %s/%s is %s): try again when it has ended",
+                 "%s is being worked on by process %" G_GINT64_FORMAT
+                 " (lease of %s/%s is %s): try again when it has ended",
                  lease->address, lease->worker_pid, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id,
                  vfpool_lease_state_to_string (lease->state));
     return FALSE;

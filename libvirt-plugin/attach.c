@@ -26,8 +26,7 @@ libvirt_reason (void) {
   return message ? message : "no reason given";
 }
 
-/* ---- Is it attached ------------------------------------------------------------------------------------------------
- */
+/* ---- Is it attached ---- */
 
 static const xmlNode *
 element_called (const xmlNode *node, const char *name) {
@@ -81,8 +80,7 @@ is_attached (virDomainPtr domain, const char *alias, gboolean *answer, GError **
   return TRUE;
 }
 
-/* ---- Attaching -----------------------------------------------------------------------------------------------------
- */
+/* ---- Attaching ---- */
 
 static char *
 hostdev_xml (const char *bdf, const char *alias) {

@@ -44,8 +44,7 @@ info (const char *message) {
   report_message (VFPOOL_MESSAGE_INFO, message, GINT_TO_POINTER (TRUE));
 }
 
-/* ---- Events, in the main loop --------------------------------------------------------------------------------------
- */
+/* ---- Events, in the main loop ---- */
 
 static void
 attach_task (gpointer domain) {
@@ -136,8 +135,7 @@ on_retry (gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-/* ---- Connecting, in the worker's thread ----------------------------------------------------------------------------
- */
+/* ---- Connecting, in the worker's thread ---- */
 
 /* Reconciled only after the running guests were listed: it releases for those that are gone. */
 static void

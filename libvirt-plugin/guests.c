@@ -55,8 +55,7 @@ leases_of (Vfpool *vfpool, virDomainPtr domain) {
   return leases && leases->len ? g_steal_pointer (&leases) : NULL;
 }
 
-/* ---- Started -------------------------------------------------------------------------------------------------------
- */
+/* ---- Started ---- */
 
 static void
 attach_one (virDomainPtr domain, const VfpoolLease *lease) {
@@ -89,8 +88,7 @@ guests_attach (virDomainPtr domain) {
   }
 }
 
-/* ---- Stopped -------------------------------------------------------------------------------------------------------
- */
+/* ---- Stopped ---- */
 
 /* Asked of libvirt now; a guest that it does not know (a transient one that has ended) does not run. When libvirt
  * cannot answer, the guest is taken to run: what is not released now is found by the next reconcile. */

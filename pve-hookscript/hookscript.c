@@ -15,12 +15,7 @@
 #include "plan.h"
 #include "report.h"
 
-/* PVE calls post-stop when it sees the VM's QEMU gone; after a kill, the kernel may still be closing the devices. */
-#define CLOSE_WAIT_US (5 * G_USEC_PER_SEC)
-#define CLOSE_RETRY_US (100 * 1000)
-
-/* ---- pre-start ----------------------------------------------------------------------------------------------------
- */
+/* ---- pre-start ---- */
 
 /* The VM's configuration file. While a VM migrates in, it lies still with the node it comes from. */
 static char *
@@ -81,8 +76,7 @@ print_lease (const char *slot, const VfpoolLease *lease) {
   printf ("\n");
 }
 
-/* A line per slot; for a pool, the VF that PVE will take for it, which need not be the one leased in this slot's name.
- */
+/* A line per slot; for a pool, the VF that PVE will take for it, which need not be the one leased in this slot's name. */
 static void
 print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
   for (guint i = 0; i < plan->len; i++) {
@@ -202,25 +196,7 @@ pre_start (const PvePaths *paths, const char *vmid, GError **error) {
   return vfpool_request_is_empty (request) || lease_all (paths, vfpool, plan, request, vmid, error);
 }
 
-/* ---- post-stop ----------------------------------------------------------------------------------------------------
- */
-
-static gboolean
-release (Vfpool *vfpool, const char *vmid, GError **error) {
-  gint64 until = g_get_monotonic_time () + CLOSE_WAIT_US;
-
-  for (;;) {
-    g_autoptr (GError) failure = NULL;
-
-    if (vfpool_release (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, &failure))
-      return TRUE;
-    if (!g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE) || g_get_monotonic_time () > until) {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
-    g_usleep (CLOSE_RETRY_US);
-  }
-}
+/* ---- post-stop ---- */
 
 static gboolean
 park_all (const PvePaths *paths, Vfpool *vfpool, guint64 vmid, GError **error) {
@@ -236,7 +212,7 @@ post_stop (const PvePaths *paths, const char *vmid, GError **error) {
 
   if (!vfpool)
     return FALSE;
-  if (!release (vfpool, vmid, &failure))
+  if (!vfpool_release (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, &failure))
     report_error (failure);
   if (!park_all (paths, vfpool, g_ascii_strtoull (vmid, NULL, 10), error))
     return FALSE;
@@ -247,8 +223,7 @@ post_stop (const PvePaths *paths, const char *vmid, GError **error) {
   return FALSE;
 }
 
-/* ---- All together -------------------------------------------------------------------------------------------------
- */
+/* ---- All together ---- */
 
 gboolean
 pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, GError **error) {

@@ -165,8 +165,7 @@ pve_mappings_find (const PveMappings *self, const char *id) {
   return maps && maps->len > 0 ? maps : NULL;
 }
 
-/* ---- Against the kernel -------------------------------------------------------------------------------------------
- */
+/* ---- Against the kernel ---- */
 
 /* A hexadecimal id of a function as PVE writes it, without the kernel's 0x; NULL when there is none. */
 static char *

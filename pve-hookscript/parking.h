@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which VM Proxmox VE may give a pool's VF to: the one vfpool leased it to, for as long as its start takes, else none.
- */
+/* Which VM Proxmox VE may give a pool's VF to: the one vfpool leased it to, for as long as its start takes, else none. */
 #pragma once
 
 #include "paths.h"

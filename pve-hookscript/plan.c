@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* ---- From the configuration ---------------------------------------------------------------------------------------
- */
+/* ---- From the configuration ---- */
 
 void
 pve_slot_free (PveSlot *self) {
@@ -85,8 +84,7 @@ pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const char 
   return g_steal_pointer (&request);
 }
 
-/* ---- The mappings -------------------------------------------------------------------------------------------------
- */
+/* ---- The mappings ---- */
 
 G_GNUC_PRINTF (3, 4)
 static gboolean
@@ -162,8 +160,7 @@ pve_plan_check (GPtrArray *plan, const PvePaths *paths, const PveMappings *mappi
   return TRUE;
 }
 
-/* ---- What PVE will choose -----------------------------------------------------------------------------------------
- */
+/* ---- What PVE will choose ---- */
 
 static gboolean
 contains (GPtrArray *addresses, const char *bdf) {

@@ -101,8 +101,7 @@ fail (GError **error, const char *doing, const char *path, int saved_errno) {
   return FALSE;
 }
 
-/* ---- The lock -----------------------------------------------------------------------------------------------------
- */
+/* ---- The lock ---- */
 
 static gboolean
 wait_for_lock (int lock, const char *path, GError **error) {
@@ -166,8 +165,7 @@ pve_reservations_close (PveReservations *self) {
   g_free (self);
 }
 
-/* ---- Reading and changing -----------------------------------------------------------------------------------------
- */
+/* ---- Reading and changing ---- */
 
 gboolean
 pve_reservations_find (const PveReservations *self, const char *bdf, PveReservation *reservation) {
@@ -234,8 +232,7 @@ pve_reservations_set (PveReservations *self, const char *bdf, guint64 vmid, guin
   self->changed = TRUE;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing ---- */
 
 static GString *
 join_lines (const PveReservations *self) {

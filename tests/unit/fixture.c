@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* See fixture.h. Everything is relative to the root folder, links too, so that a tree can be looked at when a test failed. */
+/* See fixture.h. Everything is relative to the root folder, links too, so that a tree can be looked at when a test
+ * failed. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -86,10 +87,10 @@ void
 fixture_add_function (Fixture *self, const char *bdf, const char *driver, int group, int numa_node, guint class_code) {
   g_autofree char *folder = g_strdup_printf ("/sys/bus/pci/devices/%s", bdf), *path = NULL;
 
-#define ATTRIBUTE(name, ...)                                                                                                \
-  do {                                                                                                                      \
-    g_autofree char *attribute = g_strdup_printf ("%s/" name, folder);                                                      \
-    fixture_write (self, attribute, __VA_ARGS__);                                                                           \
+#define ATTRIBUTE(name, ...)                                                                                           \
+  do {                                                                                                                 \
+    g_autofree char *attribute = g_strdup_printf ("%s/" name, folder);                                                 \
+    fixture_write (self, attribute, __VA_ARGS__);                                                                      \
   } while (0)
   ATTRIBUTE ("vendor", "0x8086\n");
   ATTRIBUTE ("device", "0x10ca\n");

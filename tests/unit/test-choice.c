@@ -38,17 +38,21 @@ static const Case cases[] = {
   { "address held", A " 1 vfio-pci", A " other s active", A, NULL, "cannot be given to manual/me" },
   { "open group", A " 1 vfio-pci open", "", "pool", NULL, "held open by process 7" },
   { "open group, next free", A " 1 vfio-pci open;" B " 2 vfio-pci", "", "pool", B, NULL },
-  { "used by the host", A " 1 igbvf host", "", "pool", NULL, "is used by the host: its interface carries the default route" },
+  { "used by the host", A " 1 igbvf host", "", "pool", NULL,
+    "is used by the host: its interface carries the default route" },
   { "no group", A " -1 vfio-pci", "", "pool", NULL, "has no IOMMU group" },
-  { "shares with its PF", A " 1 vfio-pci;" PF " 1 igb x", "", "pool", NULL, "shares IOMMU group 1 with " PF " (driver igb)" },
+  { "shares with its PF", A " 1 vfio-pci;" PF " 1 igb x", "", "pool", NULL,
+    "shares IOMMU group 1 with " PF " (driver igb)" },
   { "shares with a bridge", A " 1 vfio-pci;" PORT " 1 pcieport bridge", "", "pool", A, NULL },
   { "shares with vfio", A " 1 vfio-pci;" B " 1 vfio-pci x", "", "pool", A, NULL },
   { "shares with no driver", A " 1 vfio-pci;" B " 1 - x", "", "pool", NULL, "(driver none)" },
   { "shares with another's", A " 1 vfio-pci;" B " 1 vfio-pci x", B " other s active", "pool", NULL,
     "shares IOMMU group 1 with " B ", which is held by manual/other" },
   { "shares with own", A " 1 vfio-pci;" B " 1 igbvf x", B " me t active", "pool", A, NULL },
-  { "shares with own quarantined", A " 1 vfio-pci;" B " 1 igbvf x", B " me t quarantined", "pool", NULL, "is quarantined" },
-  { "third of three", A " 1 vfio-pci;" B " 2 vfio-pci;" C " 3 vfio-pci", A " x s active;" B " y s active", "pool", C, NULL },
+  { "shares with own quarantined", A " 1 vfio-pci;" B " 1 igbvf x", B " me t quarantined", "pool", NULL,
+    "is quarantined" },
+  { "third of three", A " 1 vfio-pci;" B " 2 vfio-pci;" C " 3 vfio-pci", A " x s active;" B " y s active", "pool", C,
+    NULL },
   { "a PF with VFs", PF " 1 vfio-pci pf", "", "pool", NULL, "has 4 VFs of its own" },
   { "a bridge as member", PORT " 1 vfio-pci bridge-member", "", "pool", NULL, "is a bridge" },
 };
@@ -161,7 +165,8 @@ static void
 run_case (const Case *c) {
   World w = { g_ptr_array_new_with_free_func (free_function), g_ptr_array_new (),
               g_ptr_array_new_with_free_func ((GDestroyNotify)vfpool_lease_unref),
-              g_array_new (FALSE, TRUE, sizeof (VfpoolChoice)), vfpool_request_new (VFPOOL_GUEST_MANUAL, "me", NULL, NULL) };
+              g_array_new (FALSE, TRUE, sizeof (VfpoolChoice)),
+              vfpool_request_new (VFPOOL_GUEST_MANUAL, "me", NULL, NULL) };
   g_autoptr (GString) got = g_string_new (NULL);
   GError *error = NULL;
   gboolean ok;

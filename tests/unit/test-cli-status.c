@@ -13,65 +13,51 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#define HOST_PFS                                                                                                       \
-  "{'address': <'0000:01:00.0'>, 'driver': <just 'igb'>, 'netdev': <just 'enp1s0'>, 'numa_node': <-1>,"                \
-  " 'totalvfs': <uint32 7>, 'numvfs': <uint32 7>, 'vendor': <uint32 0x8086>, 'device': <uint32 0x10c9>},"              \
-  "{'address': <'0000:04:00.0'>, 'driver': <@ms nothing>, 'netdev': <@ms nothing>, 'numa_node': <1>,"                  \
-  " 'totalvfs': <uint32 64>, 'numvfs': <uint32 0>, 'vendor': <uint32 0xdead>, 'device': <uint32 0x1>}"
-#define HOST_POOLS                                                                                                     \
-  "{'name': <'lan'>, 'total': <uint32 6>, 'free': <uint32 1>, 'leased': <uint32 3>, 'quarantined': <uint32 1>,"        \
-  " 'foreign': <uint32 1>}"
-#define VF(address, index, pool, driver, group, state, rest)                                                           \
-  "{'address': <'" address "'>, 'pf': <just '0000:01:00.0'>, 'index': <" index ">, 'pool': <" pool                     \
-  ">, 'driver': <" driver ">, 'iommu_group': <" group                                                                  \
-  ">, 'numa_node': <0>, 'vendor': <uint32 0x8086>, 'device': <uint32 0x10ca>, 'state': <'" state "'>, " rest "}"
+/* clang-format off: the text below is laid out for its reader */
 #define NOBODY                                                                                                         \
   "'guest': <@m(a{sv}) nothing>, 'slot': <@ms nothing>, 'mac': <@ms nothing>, 'vlan': <@mi nothing>,"                  \
-  " 'since': <@mx nothing>, 'reason': <@ms nothing>"
-#define HELD(guest, slot, mac, vlan, reason)                                                                           \
-  "'guest': <@m(a{sv}) just (" guest ",)>, 'slot': <just '" slot "'>, 'mac': <" mac ">, 'vlan': <" vlan ">,"           \
-  " 'since': <just int64 1763709510123456>, 'reason': <" reason ">"
+  " 'since': <@mx nothing>"
+#define HELD_BY(guest, slot)                                                                                           \
+  "'guest': <@m(a{sv}) just (" guest ",)>, 'slot': <just '" slot "'>, 'since': <just int64 1763709510123456>"
+#define NO_ATTRIBUTES ", 'mac': <@ms nothing>, 'vlan': <@mi nothing>"
+#define NO_REASON ", 'reason': <@ms nothing>"
+#define VF(address, index, driver, group, state)                                                                       \
+  "'address': <'0000:01:" address "'>, 'pf': <just '0000:01:00.0'>, 'index': <" index ">, 'pool': <just 'lan'>,"       \
+  "'driver': <" driver ">, 'iommu_group': <" group ">, 'numa_node': <0>,"                                              \
+  "'vendor': <uint32 0x8086>, 'device': <uint32 0x10ca>, 'state': <'" state "'>, "
 
 static const char whole_host[] =
-    "{'pfs': <[" HOST_PFS "]>, 'pools': <[" HOST_POOLS
-    "]>, 'vfs': <[" VF ("0000:01:10.0", "0", "just 'lan'", "just 'vfio-pci'", "12", "free", NOBODY) "," VF (
-        "0000:01:10.2", "1", "just 'lan'", "just 'vfio-pci'", "13", "active",
-        HELD ("{'kind': <'libvirt'>, 'id': <'11111111-2222-3333-4444-555555555555'>, 'name': <just 'web'>}", "net0",
-              "just '52:54:00:00:00:01'", "just 100",
-              "@ms nothing")) "," VF ("0000:01:10.4", "2", "just 'lan'", "just 'igbvf'", "14", "reserved",
-                                      HELD ("{'kind': <'pve-qemu'>, 'id': <'101'>, 'name': <@ms nothing>}", "hostpci0",
-                                            "@ms nothing", "just 0",
-                                            "@ms nothing")) "," VF ("0000:01:10.6", "3", "just 'lan'", "@ms nothing",
-                                                                    "15", "releasing",
-                                                                    HELD (
-                                                                        "{'kind': <'pve-lxc'>, 'id': <'200'>, 'name': "
-                                                                        "<just ''>}",
-                                                                        "net0", "@ms nothing", "@mi nothing",
-                                                                        "@ms nothing")) "," VF ("0000:01:11.0", "4",
-                                                                                                "just 'lan'",
-                                                                                                "@ms nothing", "16",
-                                                                                                "quarantined",
-                                                                                                HELD (
-                                                                                                    "{'kind': "
-                                                                                                    "<'manual'>, 'id': "
-                                                                                                    "<'dpdk'>, 'name': "
-                                                                                                    "<@ms nothing>}",
-                                                                                                    "slot0",
-                                                                                                    "@ms nothing",
-                                                                                                    "@mi nothing",
-                                                                                                    "just 'the MAC "
-                                                                                                    "could not be put "
-                                                                                                    "back'")) "," VF ("0000:01:11.2",
-                                                                                                                      "5",
-                                                                                                                      "just 'lan'",
-                                                                                                                      "just 'vfio-pci'",
-                                                                                                                      "17",
-                                                                                                                      "foreign",
-                                                                                                                      "'guest': <@m(a{sv}) nothing>, 'slot': <@ms nothing>, 'mac': <@ms nothing>, 'vlan': <@mi nothing>,"
-                                                                                                                      " 'since': <@mx nothing>, 'reason': <just 'held open by process 4711 (qemu)'>") ","
-                                                                                                                                                                                                      "{'address': <'0000:05:00.0'>, 'pf': <@ms nothing>, 'index': <-1>, 'pool': <@ms nothing>, 'driver': <just 'nvme'>,"
-                                                                                                                                                                                                      " 'iommu_group': <-1>, 'numa_node': <-1>, 'vendor': <uint32 0x1b36>, 'device': <uint32 0x10>, 'state': <'free'>, " NOBODY
-                                                                                                                                                                                                      "}]>}";
+    "{'pfs': <["
+    "{'address': <'0000:01:00.0'>, 'driver': <just 'igb'>, 'netdev': <just 'enp1s0'>, 'numa_node': <-1>,"
+    " 'totalvfs': <uint32 7>, 'numvfs': <uint32 7>, 'vendor': <uint32 0x8086>, 'device': <uint32 0x10c9>},"
+    "{'address': <'0000:04:00.0'>, 'driver': <@ms nothing>, 'netdev': <@ms nothing>, 'numa_node': <1>,"
+    " 'totalvfs': <uint32 64>, 'numvfs': <uint32 0>, 'vendor': <uint32 0xdead>, 'device': <uint32 0x1>}"
+    "]>, 'pools': <["
+    "{'name': <'lan'>, 'total': <uint32 6>, 'free': <uint32 1>, 'leased': <uint32 3>, 'quarantined': <uint32 1>,"
+    " 'foreign': <uint32 1>}"
+    "]>, 'vfs': <["
+    "{" VF ("10.0", "0", "just 'vfio-pci'", "12", "free") NOBODY NO_REASON
+    "},"
+    "{" VF ("10.2", "1", "just 'vfio-pci'", "13", "active")
+        HELD_BY ("{'kind': <'libvirt'>, 'id': <'11111111-2222-3333-4444-555555555555'>, 'name': <just 'web'>}",
+                 "net0") ", 'mac': <just '52:54:00:00:00:01'>, 'vlan': <just 100>" NO_REASON "},"
+                         "{" VF ("10.4", "2", "just 'igbvf'", "14", "reserved")
+                             HELD_BY ("{'kind': <'pve-qemu'>, 'id': <'101'>, 'name': <@ms nothing>}",
+                                      "hostpci0") ", 'mac': <@ms nothing>, 'vlan': <just 0>" NO_REASON "},"
+                                                  "{" VF ("10.6", "3", "@ms nothing", "15", "releasing") HELD_BY (
+                                                      "{'kind': <'pve-lxc'>, 'id': <'200'>, 'name': <just ''>}", "net0")
+                                                      NO_ATTRIBUTES NO_REASON
+    "},"
+    "{" VF ("11.0", "4", "@ms nothing", "16", "quarantined")
+        HELD_BY ("{'kind': <'manual'>, 'id': <'dpdk'>, 'name': <@ms nothing>}", "slot0") NO_ATTRIBUTES
+    ", 'reason': <just 'the MAC could not be put back'>},"
+    "{" VF ("11.2", "5", "just 'vfio-pci'", "17", "foreign") NOBODY
+    ", 'reason': <just 'held open by process 4711 (qemu)'>},"
+    "{'address': <'0000:05:00.0'>, 'pf': <@ms nothing>, 'index': <-1>, 'pool': <@ms nothing>, 'driver': <just 'nvme'>,"
+    " 'iommu_group': <-1>, 'numa_node': <-1>, 'vendor': <uint32 0x1b36>, 'device': <uint32 0x10>,"
+    " 'state': <'free'>, " NOBODY NO_REASON "}"
+    "]>}";
+/* clang-format on */
 
 static GVariant *
 make_status (const char *text) {

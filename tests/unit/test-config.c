@@ -105,8 +105,7 @@ loaded (const Fixture *f) {
   return config;
 }
 
-/* ---- Good ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Good ---- */
 
 #define GOOD                                                                                                           \
   "# comment\n\n[pf 0000:01:00.0]\nnumvfs=7\npark=host\n\n[pool lan]\n"                                                \
@@ -249,8 +248,7 @@ members_match (void **state) {
   }
 }
 
-/* ---- Bad text ------------------------------------------------------------------------------------------------------
- */
+/* ---- Bad text ---- */
 
 #define NAME33 "abcdefghijklmnopqrstuvwxyz0123456"
 
@@ -416,8 +414,7 @@ long_words_are_shortened (void **state) {
   }
 }
 
-/* ---- Bad files -----------------------------------------------------------------------------------------------------
- */
+/* ---- Bad files ---- */
 
 static void
 missing_file_shows_how_to_begin (void **state) {
@@ -533,8 +530,7 @@ unreadable_is_denied (void **state) {
   assert_int_equal (status, 0);
 }
 
-/* ---- The sample, and the word finder -------------------------------------------------------------------------------
- */
+/* ---- The sample, and the word finder ---- */
 
 /* The unit tests run in the top folder of the sources. */
 static void

@@ -218,8 +218,7 @@ test_damaged (void **state G_GNUC_UNUSED) {
   }
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 static int
 memory_file (gsize length) {

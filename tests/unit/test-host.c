@@ -114,7 +114,8 @@ test_storage_use (void **state) {
     g_autofree char *bdf = g_strdup_printf ("0000:03:00.%d", i);
     fixture_add_function (fx, bdf, "nvme", 20 + i, -1, 0x010802);
   }
-  /* A disk with a mounted partition, one that is free, and one reached through the multipath subsystem and held by LVM. */
+  /* A disk with a mounted partition, one that is free, and one reached through the multipath subsystem and held by LVM.
+   */
   fixture_write (fx, "/sys/bus/pci/devices/0000:03:00.1/nvme/nvme1/nvme1n1/dev", "259:0\n");
   fixture_write (fx, "/sys/bus/pci/devices/0000:03:00.1/nvme/nvme1/nvme1n1/nvme1n1p1/dev", "259:1\n");
   fixture_link (fx, "/sys/block/nvme1n1", "../bus/pci/devices/0000:03:00.1/nvme/nvme1/nvme1n1");
@@ -125,7 +126,8 @@ test_storage_use (void **state) {
   fixture_write (fx, "/sys/devices/virtual/nvme-subsystem/nvme-subsys3/nvme3n1/dev", "259:3\n");
   fixture_write (fx, "/sys/devices/virtual/nvme-subsystem/nvme-subsys3/nvme3n1/holders/dm-0", "%s", "");
   fixture_link (fx, "/sys/block/nvme3n1", "../devices/virtual/nvme-subsystem/nvme-subsys3/nvme3n1");
-  fixture_write (fx, "/proc/self/mountinfo", "30 1 259:1 / /srv rw - ext4 /dev/nvme1n1p1 rw\n31 1 259:20 / /x rw - ext4 x rw\n");
+  fixture_write (fx, "/proc/self/mountinfo",
+                 "30 1 259:1 / /srv rw - ext4 /dev/nvme1n1p1 rw\n31 1 259:20 / /x rw - ext4 x rw\n");
 
   assert_string_equal (find_use (host, "0000:03:00.1"), "its block device nvme1n1p1 is mounted or used as swap");
   assert_string_equal (find_use (host, "0000:03:00.2"), "");
@@ -145,8 +147,10 @@ test_guest_life (void **state) {
   assert_int_equal (vfpool_guest_life (fx->root, VFPOOL_GUEST_LIBVIRT, UUID), VFPOOL_GUEST_GONE);
   assert_int_equal (vfpool_guest_life (fx->root, VFPOOL_GUEST_PVE_QEMU, "101"), VFPOOL_GUEST_GONE);
 
-  fixture_add_process (fx, 300, "/usr/bin/qemu -name guest=vm1,debug-threads=on -uuid " UUID, "/dev/vfio/vfio /dev/vfio/7");
-  fixture_add_process (fx, 301, "/usr/bin/kvm -id 101 -pidfile /var/run/qemu-server/101.pid -name web", "/dev/vfio/devices/vfio3");
+  fixture_add_process (fx, 300, "/usr/bin/qemu -name guest=vm1,debug-threads=on -uuid " UUID,
+                       "/dev/vfio/vfio /dev/vfio/7");
+  fixture_add_process (fx, 301, "/usr/bin/kvm -id 101 -pidfile /var/run/qemu-server/101.pid -name web",
+                       "/dev/vfio/devices/vfio3");
   fixture_link (fx, "/sys/class/vfio-dev/vfio3/device", "../../../bus/pci/devices/0000:01:10.0");
   fixture_add_pf (fx, "0000:01", 1, "vfio-pci", 8);
   assert_int_equal (vfpool_guest_life (fx->root, VFPOOL_GUEST_LIBVIRT, UUID), VFPOOL_GUEST_ALIVE);

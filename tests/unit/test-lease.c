@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Acquire, release and reconcile over a tree of files whose VFs wait on vfio-pci: the logic of leases, with the real ledger
- * and without a kernel. What the kernel does to a write is tested on the bench.
+ * Acquire, release and reconcile over a tree of files whose VFs wait on vfio-pci: the logic of leases, with the real
+ * ledger and without a kernel. What the kernel does to a write is tested on the bench.
  */
 #include "fixture.h"
 #include "handle.h"
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define UUID "2b2f4d1e-0d5c-4f6a-9d0e-5b1f6c7a8e90"
-#define CONFIG                                                                                                              \
+#define CONFIG                                                                                                         \
   "[pf 0000:01:00.0]\npark=vfio\n[pool lan]\nmembers=pf=0000:01:00.0\n[pool other]\nmembers=pf=0000:02:00.0\n"
 
 typedef struct {
@@ -110,13 +110,13 @@ find (Test *t, const char *address) {
 
 /* Changes a lease behind the library's back, as a process would have left it that died. */
 static void
-leave_as (Test *t, const char *address, VfpoolLeaseState lease_state, gint64 worker, gint64 since) {
+leave_as (Test *t, const char *address, VfpoolLeaseState lease_state, gint64 worker, gint64 age) {
   g_autoptr (VfpoolLease) lease = find (t, address);
 
   lease->state = lease_state;
   lease->worker_pid = worker;
   lease->worker_start = worker * 10;
-  lease->since = since;
+  lease->since_boot -= age * G_USEC_PER_SEC;
   assert_true (vfpool_work_update (t->vfpool, lease, NULL));
 }
 
@@ -244,10 +244,10 @@ test_reconcile (void **state) {
   fixture_write (t->fx, "/run/libvirt/qemu/name.pid", "500\n");
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "net0=lan", NULL);
-    gint64 age = cases[i].is_old ? 3600 : 1, since = g_get_real_time () - age * G_USEC_PER_SEC;
+    gint64 age = cases[i].is_old ? 3600 : 1;
 
     assert_string_equal (got, "0000:01:10.0");
-    leave_as (t, got, cases[i].lease_state, cases[i].worker, since);
+    leave_as (t, got, cases[i].lease_state, cases[i].worker, age);
     fixture_remove (t->fx, "/proc/500");
     if (cases[i].guest_lives)
       fixture_add_process (t->fx, 500, "qemu -uuid " UUID, NULL);
@@ -255,7 +255,7 @@ test_reconcile (void **state) {
     if ((count_leases (t) == 1) != cases[i].stays)
       fail_msg ("case %u: the lease %s; said: %s", i, cases[i].stays ? "ended" : "stayed", t->said->str);
     if (cases[i].stays) {
-      leave_as (t, got, VFPOOL_LEASE_RELEASING, 0, since);
+      leave_as (t, got, VFPOOL_LEASE_RELEASING, 0, 0);
       assert_true (vfpool_reconcile (t->vfpool, NULL));
     }
   }
@@ -266,7 +266,7 @@ test_manual_guests_stay (void **state) {
   Test *t = *state;
 
   assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
-  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, 0);
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, 3600);
   assert_true (vfpool_reconcile (t->vfpool, NULL));
   assert_int_equal (count_leases (t), 1);
 }
@@ -334,7 +334,8 @@ test_lost_ledger (void **state) {
 
   assert_acquires (t, "a", "s0=other", "0000:02:10.0");
   vfpool_close (g_steal_pointer (&t->vfpool));
-  fixture_write (t->fx, "/var/lib/vfpool/ledger.db", "this is no database, whatever it was before, and long enough to be read");
+  fixture_write (t->fx, "/var/lib/vfpool/ledger.db",
+                 "this is no database, whatever it was before, and long enough to be read");
   fixture_remove (t->fx, "/var/lib/vfpool/ledger.db-wal");
   fixture_remove (t->fx, "/var/lib/vfpool/ledger.db-shm");
   fixture_add_process (t->fx, 600, "qemu -name guest=vm9,x=y -uuid " UUID, "/dev/vfio/10");
@@ -438,12 +439,23 @@ int
 main (void) {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
   const struct CMUnitTest tests[] = {
-    TEST (test_acquire_release), TEST (test_acquire_again),   TEST (test_slot_changes_pool),
-    TEST (test_all_or_none),     TEST (test_addresses),       TEST (test_group_open),
-    TEST (test_release_in_use),  TEST (test_reconcile),       TEST (test_manual_guests_stay),
-    TEST (test_reboot),          TEST (test_device_vanished), TEST (test_quarantine),
-    TEST (test_failed_prepare_is_undone),                     TEST (test_lost_ledger),
-    TEST (test_status),          TEST (test_status_without_ledger), TEST (test_check),
+    TEST (test_acquire_release),
+    TEST (test_acquire_again),
+    TEST (test_slot_changes_pool),
+    TEST (test_all_or_none),
+    TEST (test_addresses),
+    TEST (test_group_open),
+    TEST (test_release_in_use),
+    TEST (test_reconcile),
+    TEST (test_manual_guests_stay),
+    TEST (test_reboot),
+    TEST (test_device_vanished),
+    TEST (test_quarantine),
+    TEST (test_failed_prepare_is_undone),
+    TEST (test_lost_ledger),
+    TEST (test_status),
+    TEST (test_status_without_ledger),
+    TEST (test_check),
   };
 
   return cmocka_run_group_tests_name ("lease", tests, NULL, NULL);

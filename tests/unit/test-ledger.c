@@ -178,8 +178,7 @@ assert_sql (const char *path, const char *statement, const char *expected) {
   assert_string_equal (answer, expected);
 }
 
-/* ---- Rows ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Rows ---- */
 
 static void
 makes_folder_and_file (void **state) {
@@ -428,8 +427,7 @@ log_stays_small (void **state) {
   assert_in_range (largest, 1, 200 * 4120);
 }
 
-/* ---- Read-only -----------------------------------------------------------------------------------------------------
- */
+/* ---- Read-only ---- */
 
 static void
 reader_makes_nothing (void **state) {
@@ -466,8 +464,7 @@ reader_repairs_nothing (void **state) {
   assert_string_equal (text, "garbage");
 }
 
-/* ---- Bad files -----------------------------------------------------------------------------------------------------
- */
+/* ---- Bad files ---- */
 
 /* Opens what was damaged: it must be kept aside, and an empty ledger be there that wants to be rebuilt. Returns where
  * the old one went, for g_free(). */
@@ -748,8 +745,7 @@ survives_noise (void **state) {
   }
 }
 
-/* ---- Folders -------------------------------------------------------------------------------------------------------
- */
+/* ---- Folders ---- */
 
 static void
 bad_folder_is_refused (void **state) {
@@ -825,8 +821,7 @@ unwritable_folder_is_denied (void **state) {
   assert_denied_for_others (f, f->folder); /* is one's own, but may not be written */
 }
 
-/* ---- Several processes ---------------------------------------------------------------------------------------------
- */
+/* ---- Several processes ---- */
 
 /* Starts @n children that all wait for one moment, and returns how many ended with 0; more than 1 is a failure of its
  * own. */

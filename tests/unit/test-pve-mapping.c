@@ -85,8 +85,7 @@ test_line_numbers (void **state G_GNUC_UNUSED) {
   assert_int_equal (((PveMap *)g_ptr_array_index (maps, 1))->line, 6);
 }
 
-/* ---- Against a kernel ---------------------------------------------------------------------------------------------
- */
+/* ---- Against a kernel ---- */
 
 typedef struct {
   char *root;
@@ -189,8 +188,7 @@ test_missing_file_is_empty (void **state) {
   assert_null (pve_mappings_find (mappings, "lan"));
 }
 
-/* ---- What PVE will choose -----------------------------------------------------------------------------------------
- */
+/* ---- What PVE will choose ---- */
 
 /* A plan from text: entries "lan" (a pool), "=old" (a mapping that is no pool), "@a;b" (addresses), between blanks. */
 static GPtrArray *

@@ -129,9 +129,10 @@ test_exit_status (void **state) {
     VfpoolError code;
     int status;
   } cases[] = {
-    { VFPOOL_ERROR_USAGE, 64 },    { VFPOOL_ERROR_BAD_INPUT, 65 }, { VFPOOL_ERROR_NO_FREE_VF, 69 }, { VFPOOL_ERROR_IN_USE, 69 },
-    { VFPOOL_ERROR_NOT_FOUND, 69 }, { VFPOOL_ERROR_CORRUPT, 70 },  { VFPOOL_ERROR_KERNEL, 71 },     { VFPOOL_ERROR_BUSY, 75 },
-    { VFPOOL_ERROR_DENIED, 77 },   { VFPOOL_ERROR_BAD_CONFIG, 78 },
+    { VFPOOL_ERROR_USAGE, 64 },      { VFPOOL_ERROR_BAD_INPUT, 65 }, { VFPOOL_ERROR_NO_FREE_VF, 69 },
+    { VFPOOL_ERROR_IN_USE, 69 },     { VFPOOL_ERROR_NOT_FOUND, 69 }, { VFPOOL_ERROR_CORRUPT, 70 },
+    { VFPOOL_ERROR_KERNEL, 71 },     { VFPOOL_ERROR_BUSY, 75 },      { VFPOOL_ERROR_DENIED, 77 },
+    { VFPOOL_ERROR_BAD_CONFIG, 78 },
   };
   g_autoptr (GError) other = g_error_new_literal (G_FILE_ERROR, 0, "x");
   (void)state;
