@@ -79,7 +79,7 @@ find_pool (Acquire *a, const VfpoolSlot *slot, GError **error) {
   if (slot->pool) {
     const VfpoolPool *pool = vfpool_config_find_pool (config, slot->pool);
     if (!pool)
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
                    "slot %s asks for pool '%s', which is not configured on this host: see /etc/vfpool/vfpool.conf",
                    slot->name, slot->pool);
     return pool;
@@ -304,14 +304,6 @@ set_active (VfpoolLease *lease) {
   vfpool_work_end (lease);
 }
 
-static char *
-describe_holder (Acquire *a, int group) {
-  g_autoptr (GHashTable) holders = vfpool_holder_scan (a->self->root);
-  int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
-
-  return pid ? vfpool_holder_describe (a->self->root, pid) : g_strdup ("somebody");
-}
-
 /* Asks the kernel whether the VFs are free, and notes what to put back. @again: (out): one is not; it is marked so. */
 static gboolean
 save (Acquire *a, gboolean *again, GError **error) {
@@ -322,7 +314,7 @@ save (Acquire *a, gboolean *again, GError **error) {
     if (a->held->pdata[i])
       continue;
     if (vfpool_holder_group_is_open (a->self->root, f->iommu_group)) {
-      f->held_by = describe_holder (a, f->iommu_group);
+      f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
       *again = TRUE;
       return TRUE;
     }

@@ -33,17 +33,10 @@ complain (Check *check, int code, const char *format, ...) {
 
 static void
 check_pf (Check *check, const VfpoolPfConfig *config) {
-  const VfpoolFunction *pf = vfpool_host_function (check->host, config->address);
+  g_autoptr (GError) local = NULL;
 
-  if (!pf)
-    complain (check, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host", config->file,
-              config->line, config->address);
-  else if (pf->totalvfs < 0)
-    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: %s cannot have VFs: it is no SR-IOV physical function",
-              config->file, config->line, config->address);
-  else if (config->numvfs > pf->totalvfs)
-    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most", config->file,
-              config->line, config->numvfs, config->address, pf->totalvfs);
+  if (!vfpool_host_check_pf (check->host, config, &local))
+    complain (check, local->code, "%s", local->message);
 }
 
 /* How many VFs @pf has, or will have after `vfpool up`. */
@@ -64,8 +57,8 @@ check_member (Check *check, const VfpoolPool *pool, const VfpoolMember *member) 
   if (!member->pf)
     return;
   if (!pf) {
-    complain (check, VFPOOL_ERROR_NOT_FOUND, "%s:%d: pool '%s': there is no PF %s on this host", pool->file, pool->line,
-              pool->name, member->pf);
+    complain (check, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: pool '%s': there is no PF %s on this host", pool->file,
+              pool->line, pool->name, member->pf);
     return;
   }
   if (pf->totalvfs < 0) {

@@ -82,6 +82,14 @@ vfpool_holder_describe (const char *root, int pid) {
   return g_strdup_printf ("process %d (%s)", pid, comm ? comm : "unknown");
 }
 
+char *
+vfpool_holder_find (const char *root, int group) {
+  g_autoptr (GHashTable) holders = vfpool_holder_scan (root);
+  int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
+
+  return pid ? vfpool_holder_describe (root, pid) : g_strdup ("somebody");
+}
+
 gint64
 vfpool_process_start_time (const char *root, gint64 pid) {
   g_autofree char *stat = vfpool_sysfs_read (root, "/proc/%" G_GINT64_FORMAT "/stat", pid);

@@ -19,6 +19,10 @@ gboolean vfpool_holder_group_is_open (const char *root, int group);
  * descriptors may not be read are passed over. */
 GHashTable *vfpool_holder_scan (const char *root);
 
+/* Who has @group open, by a scan of its own: "process 1234 (qemu-system-x86)", or "somebody" when that cannot be found out
+ * (it has closed it meanwhile, or lives in a place that cannot be seen); for g_free(). */
+char *vfpool_holder_find (const char *root, int group);
+
 /* "process 1234 (qemu-system-x86)", for g_free(). */
 char *vfpool_holder_describe (const char *root, int pid);
 

@@ -155,6 +155,25 @@ vfpool_host_vfs_of (VfpoolHost *self, const char *pf) {
   return vfs;
 }
 
+gboolean
+vfpool_host_check_pf (VfpoolHost *self, const VfpoolPfConfig *config, GError **error) {
+  const VfpoolFunction *pf = vfpool_host_function (self, config->address);
+
+  if (!pf)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: there is no PCI device %s on this host",
+                 config->file, config->line, config->address);
+  else if (pf->totalvfs < 0)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
+                 "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
+                 config->file, config->line, config->address);
+  else if (config->numvfs > pf->totalvfs)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most",
+                 config->file, config->line, config->numvfs, config->address, pf->totalvfs);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 static void
 add_once (GPtrArray *functions, VfpoolFunction *f) {
   if (f && !g_ptr_array_find (functions, f, NULL))

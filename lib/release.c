@@ -20,18 +20,14 @@ wait_until_closed (Vfpool *self, const char *address, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, address);
   int group = function ? function->iommu_group : -1;
-  g_autoptr (GHashTable) holders = NULL;
   g_autofree char *who = NULL;
-  int pid;
 
   for (gint64 waited = 0; waited < CLOSE_MAX_US; waited += CLOSE_STEP_US) {
     if (!vfpool_holder_group_is_open (self->root, group))
       return TRUE;
     g_usleep (CLOSE_STEP_US);
   }
-  holders = vfpool_holder_scan (self->root);
-  pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
-  who = pid ? vfpool_holder_describe (self->root, pid) : g_strdup ("somebody");
+  who = vfpool_holder_find (self->root, group);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
                "%s is still in use: IOMMU group %d is held open by %s; stop it, then release again", address, group,
                who);

@@ -104,9 +104,7 @@ check_unused (Up *up, GPtrArray *vfs, GError **error) {
       return FALSE;
     }
     if (vfpool_holder_group_is_open (up->self->root, vf->iommu_group)) {
-      g_autoptr (GHashTable) holders = vfpool_holder_scan (up->self->root);
-      int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (vf->iommu_group)));
-      g_autofree char *who = pid ? vfpool_holder_describe (up->self->root, pid) : g_strdup ("somebody");
+      g_autofree char *who = vfpool_holder_find (up->self->root, vf->iommu_group);
       g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is in use: IOMMU group %d is held open by %s",
                    vf->address, vf->iommu_group, who);
       return FALSE;
@@ -159,30 +157,13 @@ change_numvfs (Up *up, const VfpoolFunction *pf, int wanted, GError **error) {
 }
 
 static gboolean
-check_pf (const VfpoolPfConfig *config, const VfpoolFunction *pf, GError **error) {
-  if (!pf)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s:%d: there is no PCI device %s on this host",
-                 config->file, config->line, config->address);
-  else if (pf->totalvfs < 0)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
-                 "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
-                 config->file, config->line, config->address);
-  else if (config->numvfs > pf->totalvfs)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most",
-                 config->file, config->line, config->numvfs, config->address, pf->totalvfs);
-  else
-    return TRUE;
-  return FALSE;
-}
-
-static gboolean
 make_vfs (Up *up, const VfpoolPfConfig *config, GError **error) {
   VfpoolFunction *pf = vfpool_host_function (up->host, config->address);
   g_autoptr (GPtrArray) vfs = NULL;
   g_autoptr (GError) local = NULL;
   gboolean ok;
 
-  if (!check_pf (config, pf, error))
+  if (!vfpool_host_check_pf (up->host, config, error))
     return FALSE;
   if (config->numvfs < 0 || config->numvfs == pf->numvfs)
     return TRUE;

@@ -27,11 +27,12 @@ G_BEGIN_DECLS
 
 /**
  * VfpoolError: what went wrong, by what the caller can do about it.
- * @VFPOOL_ERROR_NOT_FOUND: a pool, PF, VF or guest that was named does not exist
+ * @VFPOOL_ERROR_NOT_FOUND: a device or file that was named does not exist (any more)
  * @VFPOOL_ERROR_NO_FREE_VF: the pool has no VF left that may be handed out; the message says why each was refused
  * @VFPOOL_ERROR_IN_USE: somebody holds the device; nothing was changed
  * @VFPOOL_ERROR_DENIED: the caller lacks the permission; root is needed
- * @VFPOOL_ERROR_BAD_INPUT: a request, XML or VM configuration that cannot be understood
+ * @VFPOOL_ERROR_BAD_INPUT: a request, XML or VM configuration that cannot be understood, or that
+ *   names a pool which does not exist
  * @VFPOOL_ERROR_BAD_CONFIG: vfpool's own configuration is missing or wrong; the message names file, line and key
  * @VFPOOL_ERROR_KERNEL: the kernel refused, or did not do what it acknowledged
  * @VFPOOL_ERROR_CORRUPT: the ledger cannot be used and could not be replaced
@@ -310,7 +311,7 @@ gboolean vfpool_up (Vfpool *self, GError **error);
  *
  * What an operator should look at but that is no error goes to the message function.
  *
- * Returns: FALSE with VFPOOL_ERROR_BAD_CONFIG or VFPOOL_ERROR_NOT_FOUND.
+ * Returns: FALSE with VFPOOL_ERROR_BAD_CONFIG.
  */
 gboolean vfpool_check (Vfpool *self, GError **error);
 

@@ -186,7 +186,7 @@ test_addresses (void **state) {
   assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=0000:01:10.2", &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.2 (pool 'lan') cannot be given to manual/b");
   assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=nowhere", &error));
-  assert_vfpool_error (&error, VFPOOL_ERROR_NOT_FOUND, "pool 'nowhere'");
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "pool 'nowhere'");
 }
 
 static void
