@@ -137,7 +137,7 @@ on_retry (gpointer data) {
 
 /* ---- Connecting, in the worker's thread ---- */
 
-/* Reconciled only after the running guests were listed: it releases for those that are gone. */
+/* Reconciled before anything is attached: a lease of an earlier boot may be another guest's VF by now. */
 static void
 survey (Connection *self) {
   virDomainPtr *domains = NULL;

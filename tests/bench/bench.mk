@@ -5,11 +5,11 @@
 .PHONY: bench-image bench-run check-bench
 
 bench-image: ## build the image of the bench's virtual host, unless it is there
-	$(CURDIR)/tests/bench/image
+	@$(CURDIR)/tests/bench/image >&2
 
 bench-run: bench-image ## run SCRIPT=FILE in the bench (TOPOLOGY=, MEM=, TIMEOUT=, ARGS=)
 	@test -n "$(SCRIPT)" || { echo "make bench-run needs SCRIPT=FILE" >&2; exit 2; }
-	$(if $(TOPOLOGY),TOPOLOGY='$(TOPOLOGY)') $(if $(MEM),MEM='$(MEM)') $(if $(TIMEOUT),TIMEOUT='$(TIMEOUT)') \
+	@$(if $(TOPOLOGY),TOPOLOGY='$(TOPOLOGY)') $(if $(MEM),MEM='$(MEM)') $(if $(TIMEOUT),TIMEOUT='$(TIMEOUT)') \
 		$(CURDIR)/tests/bench/run '$(SCRIPT)' $(ARGS)
 
 check-bench: all bench-image ## test the bench itself, and vfpool in it (CASES= for some of tests/bench/cases)

@@ -158,10 +158,14 @@ vf_driver() {
     fi
 }
 
-# set_numvfs PF N: creates N VFs, through 0 as the kernel wants it.
+# set_numvfs PF N: creates N VFs, through 0 as the kernel wants it. VFs of a NIC get the kernel's own driver. Those of an nvme
+# get none: QEMU's have no queues until somebody assigns them, the nvme driver fails on each, and has been seen to hang.
 set_numvfs() {
     local dir=/sys/bus/pci/devices/$1
     [[ $(<"$dir/sriov_numvfs") == 0 ]] || echo 0 >"$dir/sriov_numvfs" || return
+    if [[ $(vf_driver "$1") == nvme ]]; then
+        echo 0 >"$dir/sriov_drivers_autoprobe" || return
+    fi
     [[ $2 == 0 ]] || echo "$2" >"$dir/sriov_numvfs"
 }
 

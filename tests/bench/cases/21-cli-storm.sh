@@ -59,12 +59,12 @@ is "all are free at the end" "$(count disks free)" $size
 first=$(vf_bdf $nic 0)
 before="$(vf_driver "$first") $(vf_info $netdev 0 | jq -c '[.address, .vlan_list]')"
 mac=52:54:00:00:00:99 killed=0 finished=0 bad=0 stages=30
-doomed=(vfpool acquire --guest manual/doomed --pool lan --mac $mac --vlan 7)
+doomed=(vfpool acquire --guest manual/doomed --pool lan --mac "$mac" --vlan 7)
 whole=$(ms "${doomed[@]}" 2>/dev/null)
 vfpool release --guest manual/doomed
 for ((stage = 0; stage < stages; stage++)); do
     # from before main() to after the end, however fast the machine is
-    delay=$((whole * 12 / 10 * stage / stages))
+    delay=$((whole * 12 * stage / (10 * stages)))
     "${doomed[@]}" >/dev/null 2>&1 &
     pid=$!
     sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"

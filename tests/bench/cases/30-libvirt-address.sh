@@ -53,8 +53,10 @@ show() {
     for i in 0 1 2 3; do vf_driver "$(vf_bdf "$pf" "$i")"; done
 }
 
-check "vfpool up" vfpool up
+# libvirt sets the MAC of an interface only while its PF is up; igbvf, too, can tell its PF the MAC that it made up for a
+# VF without one only then, so what is compared must not be from before.
 ip link set enp1s0 up
+check "vfpool up" vfpool up
 udevadm settle
 is "a free VF is on the host's driver" "$(vf_driver "$vf")" igbvf
 before=$(show)

@@ -4,7 +4,7 @@
 # 50 starts and stops, three guests in turn, every third of them killed: no VF is lost, all attributes and drivers are as
 # they were, and nobody holds anything at the end.
 #
-# timeout: 900
+# timeout: 1200
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
