@@ -23,6 +23,10 @@ VERSION := 0.1.0
 SONAME := libvfpool.so.0
 
 B := build
+# Commands are shown short; V=1 shows them whole.
+ifeq ($(V),)
+say = @echo '  $(1)	$@';
+endif
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-missing-field-initializers
@@ -47,7 +51,7 @@ $(shell packaging/install-missing packaging/build-packages 1>&2)
 endif
 PKG_CFLAGS := $(call pc,--cflags,$(ALL_PKGS))
 endif
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
 LIB_SRC := $(wildcard lib/*.c)
 COMMON_SRC := $(wildcard common/*.c)
@@ -81,14 +85,14 @@ deps: ## install the Debian packages that building and testing need (root)
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(HARDEN) -fPIC -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(HARDEN) -fPIC -MMD -MP -c -o $@ $<
 
 $(B)/san/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DVFPOOL_TEST $(SANITIZE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(B)/$(SONAME): $(call obj,$(LIB_SRC)) lib/vfpool.map
-	$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,$(SONAME) -Wl,--version-script=lib/vfpool.map -Wl,-z,defs \
+	$(call say,LINK)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,$(SONAME) -Wl,--version-script=lib/vfpool.map -Wl,-z,defs \
 	  -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS) $(call pc,--libs,$(LIB_PKGS))
 
 $(B)/libvfpool.so: $(B)/$(SONAME)
@@ -100,7 +104,7 @@ $(B)/libvfpool.pc: lib/libvfpool.pc.in FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # link PROGRAM, its packages: every program stands on the shared library alone
-link = $(CC) -pie -o $@ $(filter %.o,$^) -L$(B) -lvfpool -Wl,-rpath-link,$(B) -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS) \
+link = $(call say,LINK)$(CC) -pie -o $@ $(filter %.o,$^) -L$(B) -lvfpool -Wl,-rpath-link,$(B) -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS) \
        $(call pc,--libs,$(1))
 
 $(B)/vfpool: $(call obj,$(CLI_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
@@ -121,7 +125,7 @@ TEST_HELPERS := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
 
 $(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
 
 .SECONDARY:
 
@@ -141,7 +145,7 @@ demo: all bench-image ## show the main job on the bench: guests start and stop, 
 
 $(B)/process-time: tests/perf/process-time.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+	$(call say,LINK)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 
 .PHONY: bench
 bench: all bench-image $(B)/process-time ## measure vfpool beside its floors and peers, on the bench

@@ -2,9 +2,9 @@
 /* See fixture.h. Everything is relative to the root folder, links too, so that a tree can be looked at when a test
  * failed. */
 #include "fixture.h"
+#include "tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,15 +33,9 @@ fixture_new (void) {
   return self;
 }
 
-static int
-remove_entry (const char *path, const struct stat *info, int type, struct FTW *ftw) {
-  (void)info, (void)type, (void)ftw;
-  return remove (path);
-}
-
 void
 fixture_free (Fixture *self) {
-  nftw (self->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  remove_tree (self->root);
   g_free (self->root);
   g_free (self);
 }
@@ -69,7 +63,7 @@ void
 fixture_remove (Fixture *self, const char *path) {
   g_autofree char *full = g_strconcat (self->root, path, NULL);
 
-  nftw (full, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  remove_tree (full);
 }
 
 void

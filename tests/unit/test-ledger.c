@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "ledger.h"
+#include "tree.h"
 
 #define ONE "0000:01:10.0"
 #define TWO "0000:01:10.2"
@@ -42,18 +43,6 @@ setup (void **state) {
   assert_int_equal (chmod (f->root, 0755), 0);
   *state = f;
   return 0;
-}
-
-static void
-remove_tree (const char *path) {
-  g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *child = g_build_filename (path, name, NULL);
-    remove_tree (child);
-  }
-  g_remove (path);
 }
 
 static int
