@@ -35,6 +35,7 @@ struct _CliVerb {
   const char *example;      /* lines to type, each ending in a line feed */
   const CliOption *options; /* nullable; ends with a NULL name */
   const char *operand;      /* nullable: what the one word after the verb is; it may be left out */
+  gboolean needs_one_option; /* exactly one of its options has to be given */
   gboolean needs_library;
   gboolean needs_root; /* it changes devices or the ledger */
 };

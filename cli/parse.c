@@ -122,12 +122,26 @@ take_operand (CliCall *self, const char *word, GError **error) {
   return TRUE;
 }
 
+/* How many of the verb's own options were given, not counting those that every verb has. */
+static guint
+count_own_options (const CliCall *self) {
+  guint n = 0;
+
+  for (const CliOption *option = self->verb->options; option && option->name; option++)
+    n += g_hash_table_contains (self->values, option->name);
+  return n;
+}
+
 static gboolean
 check_required (CliCall *self, GError **error) {
   for (const CliOption *option = self->verb->options; option && option->name; option++) {
     if (!option->is_required || g_hash_table_contains (self->values, option->name))
       continue;
     set_usage_error (error, self->verb, "'%s' needs --%s %s", self->verb->name, option->name, option->argument);
+    return FALSE;
+  }
+  if (self->verb->needs_one_option && count_own_options (self) != 1) {
+    set_usage_error (error, self->verb, "'%s' needs exactly one of its options", self->verb->name);
     return FALSE;
   }
   return TRUE;

@@ -39,9 +39,11 @@ const CliVerb cli_verbs[] = {
       .summary = "take back all VFs that a guest holds",
       .details =
           "Puts MAC, VLAN and driver back as they were and ends the leases. A guest that holds nothing is no error. A\n"
-          "VF that somebody has open is not touched (exit status 69); one that cannot be put back is quarantined.\n",
-      .example = "vfpool release --guest manual/dpdk\n",
+          "VF that somebody has open is not touched (exit status 69); one that cannot be put back is quarantined\n"
+          "with the reason, and not handed out until --quarantined has put it back, or the host is rebooted.\n",
+      .example = "vfpool release --guest manual/dpdk\nvfpool release --quarantined 0000:03:10.2\n",
       .options = cli_release_options,
+      .needs_one_option = TRUE,
       .needs_library = TRUE,
       .needs_root = TRUE,
   },

@@ -9,9 +9,10 @@
  *   releasing, worker lives  left alone
  *   releasing, worker died   finished
  *   active, guest lives      left alone
- *   active, guest gone       released; within the start grace it is left alone, because between the hook that acquires
- * and the hypervisor that starts there is nothing to see of the guest active, cannot be told   left alone (manual
- * guests; containers) quarantined              left alone: an operator has to look
+ *   active, guest gone       released; within the start grace it is left alone, because between the hook that
+ *                            acquires and the hypervisor that starts there is nothing to see of the guest
+ *   active, cannot be told   left alone (manual guests; containers)
+ *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
  *
  * In every case that puts back, a VF that somebody still has open is not touched (release.c).
  */

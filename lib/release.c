@@ -5,6 +5,7 @@
  * hypervisor may report the end of a guest a little before the kernel has closed its files, so that is waited for, with
  * a bound.
  */
+#include "address.h"
 #include "holder.h"
 #include "release.h"
 #include "request.h"
@@ -34,27 +35,42 @@ wait_until_closed (Vfpool *self, const char *address, GError **error) {
   return FALSE;
 }
 
-/* Marks @lease, just read in this transaction, as being released by this thread. */
+/* What a caller wants to release: the lease of @address that was read as @serial, or the quarantined one. */
+typedef struct {
+  const char *address;
+  gint64 serial;
+  gboolean is_quarantined;
+} Wanted;
+
+static gboolean
+is_wanted (const Wanted *wanted, const VfpoolLease *lease) {
+  gboolean is_quarantined = lease->state == VFPOOL_LEASE_QUARANTINED;
+
+  return is_quarantined == wanted->is_quarantined && (is_quarantined || lease->serial == wanted->serial);
+}
+
+/* Marks @lease, just read in this transaction, as being released by this thread. A quarantined one stays so until it is
+ * put back: its guest may have another VF for the slot by now. */
 static gboolean
 write_claim (Vfpool *self, VfpoolLedger *ledger, VfpoolLease *lease, GError **error) {
-  lease->state = VFPOOL_LEASE_RELEASING;
+  if (lease->state != VFPOOL_LEASE_QUARANTINED)
+    lease->state = VFPOOL_LEASE_RELEASING;
   vfpool_work_claim (self, lease);
   return vfpool_ledger_update (ledger, lease, FALSE, error);
 }
 
-/* One try to claim the lease of @address: all that decides is read in the transaction that claims. @lease: (out): the
- * lease as it is now, NULL: there is none of that @serial to release. @busy: (out): another one works on it, nothing
- * was done. */
+/* One try to claim: all that decides is read in the transaction that claims. @lease: (out): the lease as it is now, NULL:
+ * there is none such. @busy: (out): another one works on it, nothing was done. */
 static gboolean
-try_claim (Vfpool *self, const char *address, gint64 serial, VfpoolLease **lease, gboolean *busy, GError **error) {
+try_claim (Vfpool *self, const Wanted *wanted, VfpoolLease **lease, gboolean *busy, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
   gboolean ok;
 
   *busy = FALSE;
   if (!ledger || !vfpool_ledger_begin (ledger, error))
     return FALSE;
-  ok = vfpool_ledger_find (ledger, address, lease, error);
-  if (ok && *lease && ((*lease)->serial != serial || (*lease)->state == VFPOOL_LEASE_QUARANTINED))
+  ok = vfpool_ledger_find (ledger, wanted->address, lease, error);
+  if (ok && *lease && !is_wanted (wanted, *lease))
     g_clear_pointer (lease, vfpool_lease_unref);
   if (ok && *lease)
     *busy = vfpool_work_is_busy (self, *lease);
@@ -64,13 +80,13 @@ try_claim (Vfpool *self, const char *address, gint64 serial, VfpoolLease **lease
 }
 
 static VfpoolLease *
-claim (Vfpool *self, const char *address, gint64 serial, GError **error) {
+claim (Vfpool *self, const Wanted *wanted, GError **error) {
   gint64 waited = 0;
 
   for (;;) {
     g_autoptr (VfpoolLease) lease = NULL;
     gboolean busy;
-    if (!try_claim (self, address, serial, &lease, &busy, error))
+    if (!try_claim (self, wanted, &lease, &busy, error))
       return NULL;
     if (!busy)
       return g_steal_pointer (&lease);
@@ -84,28 +100,53 @@ static void
 unclaim (Vfpool *self, VfpoolLease *lease) {
   g_autoptr (GError) local = NULL;
 
-  lease->state = VFPOOL_LEASE_ACTIVE;
+  if (lease->state == VFPOOL_LEASE_RELEASING)
+    lease->state = VFPOOL_LEASE_ACTIVE;
   vfpool_work_end (lease);
   if (!vfpool_work_update (self, lease, &local))
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to active: %s",
-                       lease->address, local->message);
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to %s: %s", lease->address,
+                       vfpool_lease_state_to_string (lease->state), local->message);
+}
+
+/* Ends the lease that this thread has claimed, unless somebody still has the VF open. */
+static gboolean
+put_back (Vfpool *self, VfpoolLease *claimed, const char *event, const char *detail, GError **error) {
+  if (wait_until_closed (self, claimed->address, error))
+    return vfpool_work_put_back (self, claimed, event, detail, error);
+  unclaim (self, claimed);
+  return FALSE;
 }
 
 gboolean
 vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  const Wanted wanted = { lease->address, lease->serial, FALSE };
   GError *local = NULL;
-  g_autoptr (VfpoolLease) claimed = claim (self, lease->address, lease->serial, &local);
+  g_autoptr (VfpoolLease) claimed = claim (self, &wanted, &local);
 
   if (local) {
     g_propagate_error (error, local);
     return FALSE;
   }
-  if (!claimed)
-    return TRUE;
-  if (wait_until_closed (self, claimed->address, error))
-    return vfpool_work_put_back (self, claimed, event, detail, error);
-  unclaim (self, claimed);
-  return FALSE;
+  return !claimed || put_back (self, claimed, event, detail, error);
+}
+
+gboolean
+vfpool_release_quarantined (Vfpool *self, const char *bdf, GError **error) {
+  char address[VFPOOL_BDF_SIZE];
+  const Wanted wanted = { address, 0, TRUE };
+  g_autoptr (VfpoolLease) claimed = NULL;
+  GError *local = NULL;
+
+  if (!vfpool_address_normalize (bdf, address, error))
+    return FALSE;
+  claimed = claim (self, &wanted, &local);
+  if (!claimed && !local)
+    g_set_error (&local, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s is not quarantined: see `vfpool status`", address);
+  if (local) {
+    g_propagate_error (error, local);
+    return FALSE;
+  }
+  return put_back (self, claimed, "released", "an operator looked", error);
 }
 
 gboolean

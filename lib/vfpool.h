@@ -278,6 +278,15 @@ gboolean vfpool_release (Vfpool *self, VfpoolGuestKind kind, const char *id, GEr
  */
 gboolean vfpool_release_lease (Vfpool *self, const VfpoolLease *lease, GError **error);
 
+/**
+ * vfpool_release_quarantined: tries once more to put a quarantined VF back, after an operator has looked.
+ * @bdf: its PCI address
+ *
+ * Returns: FALSE with VFPOOL_ERROR_NOT_FOUND when that VF is not quarantined, VFPOOL_ERROR_IN_USE when somebody has it
+ *   open, VFPOOL_ERROR_KERNEL when it still cannot be put back; it stays quarantined then.
+ */
+gboolean vfpool_release_quarantined (Vfpool *self, const char *bdf, GError **error);
+
 /** vfpool_leases: Returns: (transfer container) (element-type VfpoolLease): every lease, by address; NULL on error. */
 GPtrArray *vfpool_leases (Vfpool *self, GError **error);
 
@@ -321,13 +330,17 @@ gboolean vfpool_check (Vfpool *self, GError **error);
  * The result is a dictionary (a{sv}) with three entries, each an array of dictionaries (aa{sv}). A value that may be
  * absent is of a maybe type.
  *
- * "pfs":   address s; driver ms; netdev ms; numa_node i (-1 unknown); totalvfs u; numvfs u; vendor u, device u (PCI
- * ids) "pools": name s; total u; free u; leased u (reserved, active, releasing); quarantined u; foreign u "vfs":
- * address s; pf ms; index i (of the VF on its PF, from 0; -1 for a function that is no VF); pool ms; driver ms;
- * iommu_group i (-1 none); numa_node i; vendor u; device u; state s: free (nobody holds it; one whose pool is absent is
- * never handed out), reserved, active, releasing, quarantined, or foreign (held by somebody vfpool did not lease to);
- *          guest m(a{sv}): kind s, id s, name ms; slot ms; mac ms and vlan mi (asked for in the lease); since mx
- *          (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one)
+ * "pfs":   address s; driver ms; netdev ms; numa_node i (-1 unknown); totalvfs u; numvfs u;
+ *          vendor u, device u (PCI ids)
+ *
+ * "pools": name s; total u; free u; leased u (reserved, active, releasing); quarantined u; foreign u
+ *
+ * "vfs":   address s; pf ms; index i (of the VF on its PF, from 0; -1 for a function that is no VF); pool ms;
+ *          driver ms; iommu_group i (-1 none); numa_node i; vendor u; device u;
+ *          state s: free (nobody holds it; one whose pool is absent is never handed out), reserved, active, releasing,
+ *                   quarantined, or foreign (held by somebody vfpool did not lease to);
+ *          guest m(a{sv}): kind s, id s, name ms; slot ms; mac ms and vlan mi (asked for in the lease);
+ *          since mx (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one)
  *
  * Returns: (transfer full): a non-floating variant for g_variant_unref(), or NULL.
  */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define WAIT_STEP_US (20 * 1000)
+#define RESTORE_TRIES 3
+#define RESTORE_PAUSE_US (200 * 1000)
 #define WAIT_MAX_US (10 * G_USEC_PER_SEC) /* preparing a VF takes well under a second on any driver known */
 
 void
@@ -109,6 +111,20 @@ quarantine (Vfpool *self, VfpoolLease *lease, const char *reason) {
                        local->message);
 }
 
+/* A driver that is still busy with the guest's end may refuse at first; each try begins with looking at what is there. */
+static gboolean
+restore_with_patience (Vfpool *self, const VfpoolFunction *function, const VfpoolLease *lease, VfpoolPark park,
+                       GError **error) {
+  for (int tries = 1; tries < RESTORE_TRIES; tries++) {
+    g_autoptr (GError) local = NULL;
+    if (vfpool_restore (self->root, function, lease, park, &local))
+      return TRUE;
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s; trying again", local->message);
+    g_usleep (RESTORE_PAUSE_US);
+  }
+  return vfpool_restore (self->root, function, lease, park, error);
+}
+
 gboolean
 vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
@@ -122,7 +138,7 @@ vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const
     return vfpool_work_remove (self, lease, event, "the device was gone", error);
   }
   park = vfpool_config_park_of (self->config, function->pf);
-  if (vfpool_restore (self->root, function, lease, park, &local))
+  if (restore_with_patience (self, function, lease, park, &local))
     return vfpool_work_remove (self, lease, event, detail, error);
   quarantine (self, lease, local->message);
   g_propagate_prefixed_error (error, local, "%s could not be put back and is quarantined: ", lease->address);

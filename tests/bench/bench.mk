@@ -2,6 +2,9 @@
 #
 # The bench's targets; included by the top Makefile. tests/bench/README.md tells the rest.
 
+# How many of the cases run side by side; each is a machine of two emulated processors, mostly busy with one.
+BENCH_JOBS ?= $(shell nproc)
+
 .PHONY: bench-image bench-run check-bench
 
 bench-image: ## build the image of the bench's virtual host, unless it is there
@@ -13,5 +16,5 @@ bench-run: bench-image ## run SCRIPT=FILE in the bench (TOPOLOGY=, MEM=, TIMEOUT
 		$(CURDIR)/tests/bench/run '$(SCRIPT)' $(ARGS)
 
 check-bench: all bench-image ## test the bench itself, and vfpool in it (CASES= for some of tests/bench/cases)
-	$(if $(CASES),,$(CURDIR)/tests/bench/selftest)
-	$(CURDIR)/tests/bench/check $(CASES)
+	@$(if $(CASES),:,$(CURDIR)/tests/bench/selftest)
+	@$(CURDIR)/tests/bench/check -j $(BENCH_JOBS) $(CASES)

@@ -3,9 +3,8 @@
  * How long a command takes as a whole process, from spawn to exit, and how long the kernel takes for the writes that
  * move a device between drivers. Spawned from C, because a shell's own loop costs more than what is measured.
  *
- *   process-time spawn ROUNDS BEFORE COMMAND AFTER      times COMMAND; BEFORE and AFTER (one word each, or -) run
- * untimed process-time rebind ROUNDS BDF                      times the three writes that take BDF to vfio-pci; the way
- * back is untimed
+ *   process-time spawn ROUNDS BEFORE COMMAND AFTER    times COMMAND; BEFORE and AFTER (or -) run untimed
+ *   process-time rebind ROUNDS BDF                    times the writes that take BDF to vfio-pci; the way back is not
  *
  * A command is given as one string and split at blanks. Prints the median in microseconds; nothing else, so that a
  * script can calculate with it. What fails is said on stderr and ends the run: a measurement of failures is none.

@@ -312,6 +312,15 @@ test_quarantine (void **state) {
   assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
   assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "b", "s0=lan", &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "0000:01:10.0 is quarantined (");
+
+  /* It stays so as long as it cannot be put back, although its guest has another VF for the slot now. */
+  assert_false (vfpool_release_quarantined (t->vfpool, "0000:01:10.0", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "is quarantined");
+  assert_false (vfpool_release_quarantined (t->vfpool, "0000:01:10.2", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NOT_FOUND, "is not quarantined");
+  fixture_set_driver (t->fx, "0000:01:10.0", "vfio-pci");
+  assert_true (vfpool_release_quarantined (t->vfpool, "01:10.0", NULL));
+  assert_acquires (t, "b", "s0=lan", "0000:01:10.0");
 }
 
 static void
