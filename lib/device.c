@@ -114,12 +114,13 @@ vfpool_device_bind_vfio (const char *root, const char *bdf, GError **error) {
   return FALSE;
 }
 
-/* Binds @bdf to the PCI driver @driver by name. Whether that worked is for the caller to see. */
-static void
-try_driver (const char *root, const char *bdf, const char *driver) {
-  if (set_override (root, bdf, driver, NULL))
-    probe (root, bdf, NULL);
-  set_override (root, bdf, NULL, NULL);
+/* Offers @bdf to the PCI driver @driver by name. A driver that does not want it is no error; a write that fails is. */
+static gboolean
+offer_to (const char *root, const char *bdf, const char *driver, GError **error) {
+  gboolean ok = set_override (root, bdf, driver, error) && probe (root, bdf, error);
+
+  /* Whatever came of it, the name must not stay. */
+  return set_override (root, bdf, NULL, ok ? error : NULL) && ok;
 }
 
 /*
@@ -128,8 +129,8 @@ try_driver (const char *root, const char *bdf, const char *driver) {
  * (pci_device_can_probe() in drivers/pci/pci-driver.c). The drivers of a module are the links
  * /sys/module/NAME/drivers/pci:DRIVER.
  */
-static void
-bind_by_alias (const char *root, const char *bdf) {
+static gboolean
+bind_by_alias (const char *root, const char *bdf, GError **error) {
   g_autofree char *modalias = vfpool_sysfs_read (root, "/sys/bus/pci/devices/%s/modalias", bdf);
   g_auto (GStrv) modules = modalias ? vfpool_kmodule_load_for_alias (modalias) : NULL;
 
@@ -138,10 +139,11 @@ bind_by_alias (const char *root, const char *bdf) {
 
     for (char **driver = drivers; *driver; driver++) {
       g_autofree char *bound = read_driver (root, bdf);
-      if (!bound && g_str_has_prefix (*driver, "pci:"))
-        try_driver (root, bdf, *driver + strlen ("pci:"));
+      if (!bound && g_str_has_prefix (*driver, "pci:") && !offer_to (root, bdf, *driver + strlen ("pci:"), error))
+        return FALSE;
     }
   }
+  return TRUE;
 }
 
 /* Gives the function back to the kernel's own choice of driver. */
@@ -156,8 +158,8 @@ park_host (const char *root, const char *bdf, GError **error) {
   if (!unbind (root, bdf, error) || !probe (root, bdf, error))
     return FALSE;
   probed = read_driver (root, bdf);
-  if (!probed)
-    bind_by_alias (root, bdf);
+  if (!probed && !bind_by_alias (root, bdf, error))
+    return FALSE;
   after = read_driver (root, bdf);
   if (!is_vfio (root, bdf, after))
     return set_override (root, bdf, NULL, error);
