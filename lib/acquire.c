@@ -313,6 +313,11 @@ save (Acquire *a, gboolean *again, GError **error) {
 
     if (a->held->pdata[i])
       continue;
+    /* What was prepared for this guest before is this guest's: it is waited for, not exchanged for another VF. */
+    if (lease->has_saved && !vfpool_holder_wait_closed (a->self->root, f->address, f->iommu_group, error)) {
+      f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
+      return FALSE;
+    }
     if (vfpool_holder_group_is_open (a->self->root, f->iommu_group)) {
       f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
       *again = TRUE;
@@ -334,7 +339,15 @@ prepare (Acquire *a, GError **error) {
   return TRUE;
 }
 
-/* Gives back what this call reserved. What was not saved was not touched; what somebody else holds must not be. */
+/* Leaves a lease that was there before to its guest: the VF is open and must not be touched, and what has to be put back one
+ * day must not be forgotten. */
+static gboolean
+leave_active (Acquire *a, VfpoolLease *lease, GError **error) {
+  set_active (lease);
+  return vfpool_work_update (a->self, lease, error);
+}
+
+/* Gives back what this call reserved. What was not saved was not touched. */
 static void
 undo (Acquire *a, const char *reason) {
   for (guint i = 0; i < a->leases->len; i++) {
@@ -344,7 +357,9 @@ undo (Acquire *a, const char *reason) {
 
     if (!lease || a->held->pdata[i])
       continue;
-    if (!lease->has_saved || g_array_index (a->choices, VfpoolChoice, i).chosen->held_by)
+    if (lease->has_saved && g_array_index (a->choices, VfpoolChoice, i).chosen->held_by)
+      ok = leave_active (a, lease, &local);
+    else if (!lease->has_saved)
       ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);
     else
       ok = vfpool_work_put_back (a->self, lease, "undone", reason, &local);

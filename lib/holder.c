@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLOSE_STEP_US (20 * 1000)
+#define CLOSE_MAX_US (5 * G_USEC_PER_SEC)
+
 gboolean
 vfpool_holder_group_is_open (const char *root, int group) {
   g_autofree char *path = g_strdup_printf ("%s/dev/vfio/%d", root, group);
@@ -88,6 +91,21 @@ vfpool_holder_find (const char *root, int group) {
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
 
   return pid ? vfpool_holder_describe (root, pid) : g_strdup ("somebody");
+}
+
+gboolean
+vfpool_holder_wait_closed (const char *root, const char *bdf, int group, GError **error) {
+  g_autofree char *who = NULL;
+
+  for (gint64 waited = 0; waited < CLOSE_MAX_US; waited += CLOSE_STEP_US) {
+    if (!vfpool_holder_group_is_open (root, group))
+      return TRUE;
+    g_usleep (CLOSE_STEP_US);
+  }
+  who = vfpool_holder_find (root, group);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+               "%s is still in use: IOMMU group %d is held open by %s; stop it, then try again", bdf, group, who);
+  return FALSE;
 }
 
 gint64

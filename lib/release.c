@@ -13,26 +13,12 @@
 
 #include <string.h>
 
-#define CLOSE_STEP_US (20 * 1000)
-#define CLOSE_MAX_US (5 * G_USEC_PER_SEC)
-
 static gboolean
 wait_until_closed (Vfpool *self, const char *address, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, address);
-  int group = function ? function->iommu_group : -1;
-  g_autofree char *who = NULL;
 
-  for (gint64 waited = 0; waited < CLOSE_MAX_US; waited += CLOSE_STEP_US) {
-    if (!vfpool_holder_group_is_open (self->root, group))
-      return TRUE;
-    g_usleep (CLOSE_STEP_US);
-  }
-  who = vfpool_holder_find (self->root, group);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
-               "%s is still in use: IOMMU group %d is held open by %s; stop it, then release again", address, group,
-               who);
-  return FALSE;
+  return !function || vfpool_holder_wait_closed (self->root, address, function->iommu_group, error);
 }
 
 /* What a caller wants to release: the lease of @address that was read as @serial, or the quarantined one. */
@@ -163,10 +149,12 @@ vfpool_release (Vfpool *self, VfpoolGuestKind kind, const char *id, GError **err
     GError *local = NULL;
     if (vfpool_release_lease (self, g_ptr_array_index (leases, i), &local))
       continue;
-    if (!first)
+    if (!first) {
       first = local;
-    else
-      vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message), g_error_free (local);
+      continue;
+    }
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message);
+    g_error_free (local);
   }
   if (first)
     g_propagate_error (error, first);

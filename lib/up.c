@@ -3,8 +3,8 @@
  * Making VFs, and parking the free ones. Changing `sriov_numvfs` destroys the VFs that are there; while a guest holds
  * one, the kernel would even block in that write, unkillable, with the PF's lock held, until the guest lets go. So
  * before the write all VFs of the PF are leased to this very operation: nobody can take one meanwhile, and one that is
- * taken already stops it. The lock is not held meanwhile, the leases are enough; if this process dies, reconcile ends
- * them.
+ * taken already stops it. The lock is not held meanwhile, the leases are enough; if this process dies, the next `up`, or
+ * reconcile, ends them.
  *
  * `sriov_drivers_autoprobe` is set to 0 first: it spares the probe of the host's driver for each VF, whose network
  * interfaces would come and go again.
@@ -238,6 +238,9 @@ vfpool_up (Vfpool *self, GError **error) {
   Up up = { self, host, leases };
   GError *first = NULL;
 
+  /* What an `up` that was killed left; one that lives is waited for. */
+  if (!vfpool_release (self, VFPOOL_GUEST_MANUAL, UP_GUEST, error))
+    return FALSE;
   for (guint i = 0; i < self->config->pfs->len; i++) {
     g_autoptr (GError) local = NULL;
     if (make_vfs (&up, g_ptr_array_index (self->config->pfs, i), &local))

@@ -224,6 +224,39 @@ test_release_in_use (void **state) {
   }
 }
 
+/* A release that died left the VF prepared for its guest, and the guest's old process is not quite gone: acquiring again must
+ * not drop the record of what has to be put back. */
+static void
+test_acquire_while_old_process_ends (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RELEASING, 401, 0);
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.0 is still in use");
+  lease = find (t, "0000:01:10.0");
+  assert_non_null (lease);
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_int_equal (lease->worker_pid, 0);
+  assert_true (lease->has_saved);
+  fixture_remove (t->fx, "/dev/vfio/10");
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+}
+
+/* What a killed `vfpool up` held must not keep the next one from its work. */
+static void
+test_up_after_killed_up (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "vfpool-up", "x=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  assert_true (vfpool_up (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
 static void
 test_reconcile (void **state) {
   Test *t = *state;
@@ -462,6 +495,8 @@ main (void) {
     TEST (test_quarantine),
     TEST (test_failed_prepare_is_undone),
     TEST (test_lost_ledger),
+    TEST (test_acquire_while_old_process_ends),
+    TEST (test_up_after_killed_up),
     TEST (test_status),
     TEST (test_status_without_ledger),
     TEST (test_check),
