@@ -135,7 +135,8 @@ check-unit: $(TESTS) ## unit tests under ASan and UBSan (seconds)
 check: ## all tests: unit, then bench; the last line sums them up
 	+@tests/check
 
-include $(wildcard tests/bench/bench.mk)
+# Each suite brings its own targets.
+include $(wildcard tests/*/*.mk)
 
 .PHONY: demo
 demo: all bench-image ## show the main job on the bench: guests start and stop, VFs come and go
