@@ -183,6 +183,31 @@ vfpool_device_park (const char *root, const char *bdf, VfpoolPark park, GError *
   g_return_val_if_reached (FALSE);
 }
 
+/* Whether the kernel resets the function at @bdf, and nothing else, when `reset` is written to. Kernels before 5.15 do not
+ * tell; a VF always can, the specification of SR-IOV demands it. */
+static gboolean
+has_function_reset (const char *root, const char *bdf) {
+  g_autofree char *methods = vfpool_sysfs_read (root, "/sys/bus/pci/devices/%s/reset_method", bdf);
+
+  if (!vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/reset", bdf))
+    return FALSE;
+  return methods ? strstr (methods, "flr") != NULL : vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/physfn", bdf);
+}
+
+gboolean
+vfpool_device_reset (const char *root, const char *bdf, GError **error) {
+  g_autofree char *driver = read_driver (root, bdf);
+
+  if (!check_exists (root, bdf, error))
+    return FALSE;
+  if ((driver && !is_vfio (root, bdf, driver)) || !has_function_reset (root, bdf))
+    return TRUE;
+  if (vfpool_sysfs_write (root, "1", error, "/sys/bus/pci/devices/%s/reset", bdf))
+    return TRUE;
+  g_prefix_error (error, "cannot reset %s: ", bdf);
+  return FALSE;
+}
+
 gboolean
 vfpool_device_is_parked (const char *root, const char *bdf, VfpoolPark park) {
   g_autofree char *driver = read_driver (root, bdf);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The lease as an object: what a caller may read of it. What happens to leases is in lease.c. */
+/* The lease as an object: what a caller may read of it. What happens to leases is in acquire.c, release.c and reconcile.c. */
 #include "private.h"
+
+void
+vfpool_vfnet_unset (VfpoolVfnet *self) {
+  *self = (VfpoolVfnet){ .vlan = VFPOOL_VLAN_UNSET, .trust = -1, .spoof_check = -1, .max_rate = -1, .link_state = -1 };
+}
 
 VfpoolLease *
 vfpool_lease_new (void) {
@@ -8,7 +13,7 @@ vfpool_lease_new (void) {
 
   g_atomic_ref_count_init (&self->refs);
   self->vlan = VFPOOL_VLAN_UNSET;
-  self->saved_vlan = VFPOOL_VLAN_UNSET;
+  vfpool_vfnet_unset (&self->saved);
   return self;
 }
 
@@ -28,7 +33,6 @@ vfpool_lease_unref (VfpoolLease *self) {
   g_free (self->slot);
   g_free (self->pool);
   g_free (self->mac);
-  g_free (self->saved_mac);
   g_free (self->boot_id);
   g_free (self->reason);
   g_free (self);

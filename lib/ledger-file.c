@@ -123,9 +123,24 @@ connect_file (const char *path, int flags, int wait, int *rc) {
   return self;
 }
 
+/* As vfpool_ledger_examine(), once the ledger is of this version. */
+static VfpoolLedgerHealth
+examine_upgraded (VfpoolLedger *self, gboolean readonly, char **damage, GError **error) {
+  VfpoolLedgerHealth health = vfpool_ledger_examine (self, damage, error);
+
+  if (health != VFPOOL_LEDGER_OLDER)
+    return health;
+  if (!readonly)
+    return vfpool_ledger_upgrade (self, error) ? vfpool_ledger_examine (self, damage, error) : VFPOOL_LEDGER_FAILED;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+               "the ledger %s was written by an older vfpool: run `vfpool reconcile` once, which brings it up to date",
+               self->path);
+  return VFPOOL_LEDGER_FAILED;
+}
+
 static OpenResult
 examine (VfpoolLedger *self, gboolean readonly, char **damage, GError **error) {
-  VfpoolLedgerHealth health = vfpool_ledger_examine (self, damage, error);
+  VfpoolLedgerHealth health = examine_upgraded (self, readonly, damage, error);
 
   if (health != VFPOOL_LEDGER_GOOD)
     return health == VFPOOL_LEDGER_DAMAGED ? OPEN_DAMAGED : OPEN_FAILED;

@@ -31,11 +31,18 @@ gboolean vfpool_ledger_run (VfpoolLedger *self, const char *sql, const char *doi
 /* Makes a statement; NULL with an error. For sqlite3_finalize(). */
 sqlite3_stmt *vfpool_ledger_prepare (const VfpoolLedger *self, const char *sql, const char *doing, GError **error);
 
+/* Whether a transaction was begun; what changes something without one is a mistake of its caller. */
+gboolean vfpool_ledger_is_in_transaction (const VfpoolLedger *self, GError **error);
+
 /* Makes the tables in an empty database, all or nothing. @needs_rebuild: it stands in for one that was lost. */
 gboolean vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error);
 
+/* Gives an older ledger what it lacks, all or nothing. Its leases stay. */
+gboolean vfpool_ledger_upgrade (VfpoolLedger *self, GError **error);
+
 typedef enum {
   VFPOOL_LEDGER_GOOD,
+  VFPOOL_LEDGER_OLDER,   /* a whole one of an earlier version, for vfpool_ledger_upgrade() */
   VFPOOL_LEDGER_DAMAGED, /* it is no ledger, or one that cannot be trusted */
   VFPOOL_LEDGER_FAILED,  /* not the file's fault; the error is set */
 } VfpoolLedgerHealth;

@@ -15,8 +15,9 @@
 /* In the order of the columns wherever a whole row is meant. */
 #define COLUMNS                                                                                                        \
   "address, serial, guest_kind, guest_id, guest_name, slot, pool, state, by_pool, mac, vlan, has_saved, saved_mac, "   \
-  "saved_vlan, saved_qos, boot_id, worker_pid, worker_start, since, "                                                  \
-  "since_boot, reason"
+  "saved_vlan, saved_qos, saved_vlan_proto, saved_trust, saved_spoof_check, saved_min_rate, saved_max_rate, "          \
+  "saved_link_state, boot_id, worker_pid, worker_start, since, since_boot, reason"
+#define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 enum {
   ADDRESS,
@@ -34,6 +35,12 @@ enum {
   SAVED_MAC,
   SAVED_VLAN,
   SAVED_QOS,
+  SAVED_VLAN_PROTO,
+  SAVED_TRUST,
+  SAVED_SPOOF_CHECK,
+  SAVED_MIN_RATE,
+  SAVED_MAX_RATE,
+  SAVED_LINK_STATE,
   BOOT_ID,
   WORKER_PID,
   WORKER_START,
@@ -77,6 +84,19 @@ is_vlan (int vlan) {
   return vlan == VFPOOL_VLAN_UNSET || (vlan >= 0 && vlan <= 4095);
 }
 
+static gboolean
+is_switch (int value) {
+  return value >= -1 && value <= 1;
+}
+
+static gboolean
+is_saved (const VfpoolVfnet *saved) {
+  return (!*saved->mac || is_mac (saved->mac)) && is_vlan (saved->vlan) && saved->vlan_qos >= 0 && saved->vlan_qos <= 7
+         && saved->vlan_proto >= 0 && saved->vlan_proto <= 0xffff && is_switch (saved->trust)
+         && is_switch (saved->spoof_check) && saved->min_rate >= 0 && saved->max_rate >= -1 && saved->link_state >= -1
+         && saved->link_state <= 2;
+}
+
 /* Returns: the field of @lease that makes no sense, or NULL. */
 static const char *
 wrong_field (const VfpoolLease *lease) {
@@ -96,12 +116,8 @@ wrong_field (const VfpoolLease *lease) {
     return "mac";
   if (!is_vlan (lease->vlan))
     return "vlan";
-  if (lease->saved_mac && !is_word (lease->saved_mac)) /* InfiniBand's are longer */
-    return "saved_mac";
-  if (!is_vlan (lease->saved_vlan))
-    return "saved_vlan";
-  if (lease->saved_qos < 0 || lease->saved_qos > 7)
-    return "saved_qos";
+  if (!is_saved (&lease->saved))
+    return "saved_*";
   if (!is_word (lease->boot_id))
     return "boot_id";
   if (lease->worker_pid < 0 || lease->worker_start < 0)
@@ -132,6 +148,22 @@ state_from_string (const char *text, VfpoolLeaseState *state) {
   return FALSE;
 }
 
+/* Returns FALSE when the MAC cannot be one; the rest is looked at by wrong_field(). */
+static gboolean
+read_saved (sqlite3_stmt *stmt, VfpoolVfnet *saved) {
+  g_autofree char *mac = column_text (stmt, SAVED_MAC);
+
+  saved->vlan = sqlite3_column_int (stmt, SAVED_VLAN);
+  saved->vlan_qos = sqlite3_column_int (stmt, SAVED_QOS);
+  saved->vlan_proto = sqlite3_column_int (stmt, SAVED_VLAN_PROTO);
+  saved->trust = sqlite3_column_int (stmt, SAVED_TRUST);
+  saved->spoof_check = sqlite3_column_int (stmt, SAVED_SPOOF_CHECK);
+  saved->min_rate = sqlite3_column_int (stmt, SAVED_MIN_RATE);
+  saved->max_rate = sqlite3_column_int (stmt, SAVED_MAX_RATE);
+  saved->link_state = sqlite3_column_int (stmt, SAVED_LINK_STATE);
+  return g_strlcpy (saved->mac, mac ? mac : "", sizeof saved->mac) < sizeof saved->mac;
+}
+
 static void
 read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
   lease->address = column_text (stmt, ADDRESS);
@@ -144,9 +176,6 @@ read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
   lease->mac = column_text (stmt, MAC);
   lease->vlan = sqlite3_column_int (stmt, VLAN);
   lease->has_saved = sqlite3_column_int (stmt, HAS_SAVED) != 0;
-  lease->saved_mac = column_text (stmt, SAVED_MAC);
-  lease->saved_vlan = sqlite3_column_int (stmt, SAVED_VLAN);
-  lease->saved_qos = sqlite3_column_int (stmt, SAVED_QOS);
   lease->boot_id = column_text (stmt, BOOT_ID);
   lease->worker_pid = sqlite3_column_int64 (stmt, WORKER_PID);
   lease->worker_start = sqlite3_column_int64 (stmt, WORKER_START);
@@ -167,6 +196,8 @@ read_row (const VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
     wrong = "guest_kind";
   else if (!state_from_string (state, &lease->state))
     wrong = "state";
+  else if (!read_saved (stmt, &lease->saved))
+    wrong = "saved_mac";
   else
     wrong = wrong_field (lease);
   if (!wrong)
@@ -241,19 +272,10 @@ vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **lease, GE
 /* ---- Writing ---- */
 
 static gboolean
-is_in_transaction (const VfpoolLedger *self, GError **error) {
-  if (self->in_transaction && !sqlite3_get_autocommit (self->db))
-    return TRUE;
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
-               "cannot change the ledger %s outside a transaction; nothing was changed", self->path);
-  return FALSE;
-}
-
-static gboolean
 can_be_written (const VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
   const char *wrong = wrong_field (lease);
 
-  if (!is_in_transaction (self, error))
+  if (!vfpool_ledger_is_in_transaction (self, error))
     return FALSE;
   if (!wrong)
     return TRUE;
@@ -285,9 +307,15 @@ bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
   bind_text (stmt, MAC, lease->mac);
   sqlite3_bind_int (stmt, VLAN + 1, lease->vlan);
   sqlite3_bind_int (stmt, HAS_SAVED + 1, lease->has_saved != 0);
-  bind_text (stmt, SAVED_MAC, lease->saved_mac);
-  sqlite3_bind_int (stmt, SAVED_VLAN + 1, lease->saved_vlan);
-  sqlite3_bind_int (stmt, SAVED_QOS + 1, lease->saved_qos);
+  bind_text (stmt, SAVED_MAC, *lease->saved.mac ? lease->saved.mac : NULL);
+  sqlite3_bind_int (stmt, SAVED_VLAN + 1, lease->saved.vlan);
+  sqlite3_bind_int (stmt, SAVED_QOS + 1, lease->saved.vlan_qos);
+  sqlite3_bind_int (stmt, SAVED_VLAN_PROTO + 1, lease->saved.vlan_proto);
+  sqlite3_bind_int (stmt, SAVED_TRUST + 1, lease->saved.trust);
+  sqlite3_bind_int (stmt, SAVED_SPOOF_CHECK + 1, lease->saved.spoof_check);
+  sqlite3_bind_int (stmt, SAVED_MIN_RATE + 1, lease->saved.min_rate);
+  sqlite3_bind_int (stmt, SAVED_MAX_RATE + 1, lease->saved.max_rate);
+  sqlite3_bind_int (stmt, SAVED_LINK_STATE + 1, lease->saved.link_state);
   bind_text (stmt, BOOT_ID, lease->boot_id);
   sqlite3_bind_int64 (stmt, WORKER_PID + 1, lease->worker_pid);
   sqlite3_bind_int64 (stmt, WORKER_START + 1, lease->worker_start);
@@ -368,9 +396,7 @@ vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error) {
 
   if (!can_be_written (self, lease, error) || !next_serial (self, &serial, error))
     return FALSE;
-  stmt = vfpool_ledger_prepare (
-      self, "INSERT INTO lease (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "record a lease", error);
+  stmt = vfpool_ledger_prepare (self, "INSERT INTO lease (" COLUMNS ") VALUES (" PLACES ")", "record a lease", error);
   if (!stmt)
     return FALSE;
   bind_columns (stmt, lease, serial);
@@ -387,11 +413,9 @@ vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_seria
 
   if (!can_be_written (self, lease, error) || (new_serial && !next_serial (self, &serial, error)))
     return FALSE;
-  stmt = vfpool_ledger_prepare (self,
-                                "UPDATE lease SET (" COLUMNS ") = "
-                                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                                "WHERE address = ?1 AND serial = ?22",
-                                "record a lease", error);
+  stmt =
+      vfpool_ledger_prepare (self, "UPDATE lease SET (" COLUMNS ") = (" PLACES ") WHERE address = ?1 AND serial = ?28",
+                             "record a lease", error);
   if (!stmt)
     return FALSE;
   bind_columns (stmt, lease, serial);
@@ -406,7 +430,7 @@ gboolean
 vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
   sqlite3_stmt *stmt;
 
-  if (!is_in_transaction (self, error))
+  if (!vfpool_ledger_is_in_transaction (self, error))
     return FALSE;
   stmt = vfpool_ledger_prepare (self, "DELETE FROM lease WHERE address = ? AND serial = ?", "end a lease", error);
   if (!stmt)
@@ -479,6 +503,6 @@ vfpool_ledger_needs_rebuild (VfpoolLedger *self, gboolean *needs, GError **error
 
 gboolean
 vfpool_ledger_set_rebuilt (VfpoolLedger *self, GError **error) {
-  return is_in_transaction (self, error)
+  return vfpool_ledger_is_in_transaction (self, error)
          && vfpool_ledger_run (self, "UPDATE meta SET value = 0 WHERE name = 'rebuild'", "write the ledger", error);
 }

@@ -13,10 +13,10 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x7666706f /* "vfpo", in the header at byte 68, where file(1) looks */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
-#define TO_TEXT(number) #number
-#define AS_TEXT(number) TO_TEXT (number)
+/* The members of the pools as they were last seen, to tell what appeared and what vanished (members.c). */
+#define MEMBER_TABLE "CREATE TABLE member (name TEXT PRIMARY KEY, boot_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 
 /* Serials begin at the time of creation in microseconds and count up from there, so that a new ledger never gives one
  * that an earlier one gave. */
@@ -38,6 +38,12 @@ static const char schema[] =
     "  saved_mac TEXT,"
     "  saved_vlan INTEGER NOT NULL,"
     "  saved_qos INTEGER NOT NULL,"
+    "  saved_vlan_proto INTEGER NOT NULL,"
+    "  saved_trust INTEGER NOT NULL,"
+    "  saved_spoof_check INTEGER NOT NULL,"
+    "  saved_min_rate INTEGER NOT NULL,"
+    "  saved_max_rate INTEGER NOT NULL,"
+    "  saved_link_state INTEGER NOT NULL,"
     "  boot_id TEXT NOT NULL,"
     "  worker_pid INTEGER NOT NULL,"
     "  worker_start INTEGER NOT NULL,"
@@ -61,14 +67,23 @@ static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES"
     "  ('serial', CAST ((julianday ('now') - 2440587.5) * 86400000000 AS INTEGER)),"
-    "  ('rebuild', %d);"
-    "PRAGMA application_id = " AS_TEXT (APPLICATION_ID) ";"
-                                                        "PRAGMA user_version = " AS_TEXT (SCHEMA_VERSION) ";"
-                                                                                                          "COMMIT;";
+    "  ('rebuild', %d);" MEMBER_TABLE "PRAGMA application_id = %d;"
+    "PRAGMA user_version = %d;"
+    "COMMIT;";
+
+/* What is new since version 1. Leases of that version do not say what these attributes were like: they are left alone. */
+static const char upgrade_from_1[] =
+    "ALTER TABLE lease ADD COLUMN saved_vlan_proto INTEGER NOT NULL DEFAULT 33024;"
+    "ALTER TABLE lease ADD COLUMN saved_trust INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE lease ADD COLUMN saved_spoof_check INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE lease ADD COLUMN saved_min_rate INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE lease ADD COLUMN saved_max_rate INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE lease ADD COLUMN saved_link_state INTEGER NOT NULL DEFAULT -1;" MEMBER_TABLE
+    "PRAGMA user_version = 2;";
 
 gboolean
 vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error) {
-  g_autofree char *sql = g_strdup_printf (schema, needs_rebuild ? 1 : 0);
+  g_autofree char *sql = g_strdup_printf (schema, needs_rebuild ? 1 : 0, APPLICATION_ID, SCHEMA_VERSION);
 
   /* Nobody sees the file before it is whole, so nothing needs to be safe on the way. It becomes one with a log last, so
    * that the file alone holds it all. */
@@ -89,6 +104,22 @@ read_first (sqlite3 *db, const char *sql, char **text) {
     *text = g_strdup ((const char *)sqlite3_column_text (stmt, 0));
   sqlite3_finalize (stmt);
   return rc;
+}
+
+gboolean
+vfpool_ledger_upgrade (VfpoolLedger *self, GError **error) {
+  g_autofree char *version = NULL;
+  gboolean ok = vfpool_ledger_begin (self, error);
+
+  if (!ok)
+    return FALSE;
+  /* Another process may have been first. */
+  if (read_first (self->db, "PRAGMA user_version", &version) == SQLITE_ROW && atoi (version) == 1)
+    ok = vfpool_ledger_run (self, upgrade_from_1, "bring the ledger up to date", error);
+  if (ok && vfpool_ledger_commit (self, error))
+    return TRUE;
+  vfpool_ledger_rollback (self);
+  return FALSE;
 }
 
 /* A write-ahead log with something in it that does not begin as one: SQLite would pass over it in silence, and with it
@@ -114,7 +145,7 @@ static const struct {
   const char *expected;
   const char *damage;
 } checks[] = {
-  { "SELECT count (*) FROM sqlite_schema WHERE name IN ('lease', 'lease_slot', 'history', 'meta')", "4",
+  { "SELECT count (*) FROM sqlite_schema WHERE name IN ('lease', 'lease_slot', 'history', 'meta', 'member')", "5",
     "some of its tables are missing" },
   { "PRAGMA quick_check (lease)", "ok", "the pages of the leases do not fit together" },
   { "SELECT count (*) FROM meta WHERE name IN ('serial', 'rebuild')", "2", "its counters are missing" },
@@ -133,7 +164,7 @@ examine_header (VfpoolLedger *self, char **damage, GError **error) {
     vfpool_ledger_fail (self, rc, "read the ledger", error);
     return VFPOOL_LEDGER_FAILED;
   }
-  if (rc != SQLITE_ROW || atoi (id) != APPLICATION_ID || atoi (version) < SCHEMA_VERSION) {
+  if (rc != SQLITE_ROW || atoi (id) != APPLICATION_ID || atoi (version) < 1) {
     *damage = g_strdup (rc != SQLITE_ROW ? sqlite3_errmsg (self->db) : "it does not begin as a ledger");
     return VFPOOL_LEDGER_DAMAGED;
   }
@@ -145,7 +176,7 @@ examine_header (VfpoolLedger *self, char **damage, GError **error) {
         self->path, version, SCHEMA_VERSION);
     return VFPOOL_LEDGER_FAILED;
   }
-  return VFPOOL_LEDGER_GOOD;
+  return atoi (version) < SCHEMA_VERSION ? VFPOOL_LEDGER_OLDER : VFPOOL_LEDGER_GOOD;
 }
 
 static VfpoolLedgerHealth

@@ -118,6 +118,15 @@ vfpool_ledger_begin (VfpoolLedger *self, GError **error) {
 }
 
 gboolean
+vfpool_ledger_is_in_transaction (const VfpoolLedger *self, GError **error) {
+  if (self->in_transaction && !sqlite3_get_autocommit (self->db))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+               "cannot change the ledger %s outside a transaction; nothing was changed", self->path);
+  return FALSE;
+}
+
+gboolean
 vfpool_ledger_commit (VfpoolLedger *self, GError **error) {
   if (!self->in_transaction)
     return TRUE;

@@ -59,7 +59,10 @@ GPtrArray *vfpool_ledger_leases (VfpoolLedger *self, GError **error);
 /* The lease of the VF at @bdf: a new reference in @lease, NULL when there is none (that is no error). */
 gboolean vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **lease, GError **error);
 
-/* The next four need a transaction. */
+/* The members of the pools as they were last seen in the boot @boot_id, as a set of strings for g_hash_table_unref(). */
+GHashTable *vfpool_ledger_members (VfpoolLedger *self, const char *boot_id, GError **error);
+
+/* The next five need a transaction. */
 
 /* Adds @lease with a new serial, which is also written to lease->serial. A second lease of one VF, or of one guest and
  * slot (quarantined ones do not count there), is refused by the database: VFPOOL_ERROR_IN_USE. */
@@ -69,6 +72,8 @@ gboolean vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **err
 gboolean vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_serial, GError **error);
 /* Removes the row of the same address and serial; VFPOOL_ERROR_BUSY as above. */
 gboolean vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
+/* Replaces the members of the pools (a set of strings) that are remembered as seen in the boot @boot_id. */
+gboolean vfpool_ledger_set_members (VfpoolLedger *self, const char *boot_id, GHashTable *members, GError **error);
 /* Appends a line of history: @event is one word ("acquired", "released", "voided", "undone", "quarantined", "adopted"),
  * @detail a sentence or NULL. History older than the newest 10000 lines is dropped as new ones come. */
 gboolean vfpool_ledger_note (VfpoolLedger *self, const VfpoolLease *lease, const char *event, const char *detail,

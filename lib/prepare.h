@@ -7,11 +7,13 @@
 
 #include "handle.h"
 
-/* Fills the lease's saved_* with what the VF is like now. Touches nothing. */
+/* Fills the lease's `saved` with what the VF is like now. Touches nothing. */
 gboolean vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLease *lease, GError **error);
 /* Gives the VF its MAC and VLAN, puts it on vfio-pci, and reads all of it back. Needs a saved lease. */
 gboolean vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, GError **error);
-/* Puts the attributes back as saved, parks the VF on its driver, and reads all of it back. A lease without saved_* was
- * never prepared: then only the driver is parked. */
+/* Whether the VF is like that, as far as it can be told; changes nothing. */
+gboolean vfpool_prepare_is_done (const char *root, const VfpoolFunction *function, const VfpoolLease *lease);
+/* Resets the VF, puts the attributes back as saved, parks it on its driver, and reads all of it back. A lease that was not
+ * saved was never prepared: then only the driver is parked. */
 gboolean vfpool_restore (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, VfpoolPark park,
                          GError **error);

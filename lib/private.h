@@ -20,6 +20,26 @@ typedef enum {
   VFPOOL_PARK_NONE, /* none */
 } VfpoolPark;
 
+/*
+ * The attributes that a PF keeps for one of its VFs. As a wish, what is unset is left as it is; as something read, what is
+ * unset is what the driver does not tell.
+ */
+typedef struct {
+  char mac[18];           /* "xx:xx:xx:xx:xx:xx", lower case; all zeros: the PF has set none; "": unset */
+  int vlan;               /* 0: untagged; VFPOOL_VLAN_UNSET */
+  int vlan_qos;           /* the VLAN's priority, 0 to 7 */
+  int vlan_proto;         /* its ethertype: 0x8100 (802.1Q) or 0x88a8 (802.1ad) */
+  int trust;              /* 0, 1; -1 unset */
+  int spoof_check;        /* 0, 1; -1 unset */
+  int min_rate, max_rate; /* of sending, Mbit/s, 0: no limit; max_rate -1: both unset */
+  int link_state;         /* enum of the kernel: 0 follows the PF's, 1 always up, 2 always down; -1 unset */
+} VfpoolVfnet;
+
+/* The MAC of a VF whose PF has set none. */
+#define VFPOOL_MAC_NONE "00:00:00:00:00:00"
+
+void vfpool_vfnet_unset (VfpoolVfnet *self); /* all unset */
+
 /* ---- Ledger rows ---- */
 
 /*
@@ -42,10 +62,8 @@ struct _VfpoolLease {
   int vlan;  /* asked for; VFPOOL_VLAN_UNSET */
   /* What the VF was like before it was prepared; to be put back. Recorded before the first write. */
   gboolean has_saved;
-  char *saved_mac; /* nullable: the PF has no network attributes */
-  int saved_vlan;  /* VFPOOL_VLAN_UNSET: the same */
-  int saved_qos;   /* the VLAN's priority; 0 */
-  char *boot_id;   /* the boot in which the lease was taken */
+  VfpoolVfnet saved; /* all unset: the VF has no network attributes */
+  char *boot_id;     /* the boot in which the lease was taken */
   /* The process that works on a `reserved` or `releasing` lease; 0 when none does. */
   gint64 worker_pid;
   gint64 worker_start; /* its start time in clock ticks since boot (/proc/PID/stat field 22): a reused PID differs */

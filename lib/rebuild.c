@@ -11,14 +11,24 @@
 #include "holder.h"
 #include "work.h"
 
-#define UNSET_MAC "00:00:00:00:00:00"
-
 typedef struct {
   Vfpool *self;
   VfpoolLedger *ledger;
   GHashTable *holders; /* IOMMU group -> PID */
   guint n;
 } Rebuild;
+
+/* What a VF is like that nobody configured. */
+static void
+save_defaults (VfpoolLease *lease, const char *root, const VfpoolFunction *function) {
+  g_autofree char *netdev = function->pf && function->index >= 0 ? vfpool_host_netdev (root, function->pf) : NULL;
+
+  lease->has_saved = TRUE;
+  if (!netdev)
+    return;
+  g_strlcpy (lease->saved.mac, VFPOOL_MAC_NONE, sizeof lease->saved.mac);
+  lease->saved.vlan = 0;
+}
 
 static VfpoolLease *
 make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pid) {
@@ -32,11 +42,7 @@ make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pi
   lease->state = VFPOOL_LEASE_ACTIVE;
   lease->boot_id = g_strdup (r->self->boot_id);
   vfpool_work_stamp (lease);
-  lease->has_saved = TRUE;
-  if (function->pf && function->index >= 0) {
-    lease->saved_mac = g_strdup (UNSET_MAC);
-    lease->saved_vlan = 0;
-  }
+  save_defaults (lease, r->self->root, function);
   return g_steal_pointer (&lease);
 }
 

@@ -48,18 +48,164 @@ open_socket (GError **error) {
   return g_steal_pointer (&socket);
 }
 
+/* ---- The attributes ---- */
+
+/* One attribute: how it is shown, which is also how two of them are compared, and how it is put into a request. */
+typedef struct {
+  const char *name;
+  char *(*show) (const VfpoolVfnet *self); /* for g_free(); NULL: unset */
+  int (*fill) (Vf *vf, const VfpoolVfnet *wanted);
+} Attribute;
+
+static char *
+show_mac (const VfpoolVfnet *self) {
+  return *self->mac ? g_strdup (self->mac) : NULL;
+}
+
+static int
+fill_mac (Vf *vf, const VfpoolVfnet *wanted) {
+  struct nl_addr *addr;
+  int rc = nl_addr_parse (wanted->mac, AF_LLC, &addr);
+
+  if (rc < 0)
+    return rc;
+  rtnl_link_vf_set_addr (vf, addr);
+  nl_addr_put (addr);
+  return 0;
+}
+
+static char *
+show_vlan (const VfpoolVfnet *self) {
+  if (self->vlan == VFPOOL_VLAN_UNSET)
+    return NULL;
+  if (self->vlan == 0 && self->vlan_qos == 0)
+    return g_strdup ("none");
+  return g_strdup_printf ("%d (priority %d, protocol 0x%x)", self->vlan, self->vlan_qos, (guint)self->vlan_proto);
+}
+
+static int
+fill_vlan (Vf *vf, const VfpoolVfnet *wanted) {
+  nl_vf_vlans_t *vlans;
+  int rc = rtnl_link_vf_vlan_alloc (&vlans, 1);
+
+  if (rc < 0)
+    return rc;
+  vlans->vlans[0].vf_vlan = (guint32)wanted->vlan;
+  vlans->vlans[0].vf_vlan_qos = (guint32)wanted->vlan_qos;
+  vlans->vlans[0].vf_vlan_proto = (guint16)wanted->vlan_proto;
+  rtnl_link_vf_set_vlans (vf, vlans);
+  rtnl_link_vf_vlan_put (vlans);
+  return 0;
+}
+
+static char *
+show_switch (int value) {
+  return value < 0 ? NULL : g_strdup (value ? "on" : "off");
+}
+
+static char *
+show_trust (const VfpoolVfnet *self) {
+  return show_switch (self->trust);
+}
+
+static int
+fill_trust (Vf *vf, const VfpoolVfnet *wanted) {
+  rtnl_link_vf_set_trust (vf, (guint32)wanted->trust);
+  return 0;
+}
+
+static char *
+show_spoof_check (const VfpoolVfnet *self) {
+  return show_switch (self->spoof_check);
+}
+
+static int
+fill_spoof_check (Vf *vf, const VfpoolVfnet *wanted) {
+  rtnl_link_vf_set_spoofchk (vf, (guint32)wanted->spoof_check);
+  return 0;
+}
+
+static char *
+show_rate (const VfpoolVfnet *self) {
+  return self->max_rate < 0 ? NULL : g_strdup_printf ("%d to %d Mbit/s", self->min_rate, self->max_rate);
+}
+
+static int
+fill_rate (Vf *vf, const VfpoolVfnet *wanted) {
+  struct nl_vf_rate rate = {
+    .api = RTNL_LINK_VF_RATE_API_NEW,
+    .min_tx_rate = (guint32)wanted->min_rate,
+    .max_tx_rate = (guint32)wanted->max_rate,
+  };
+
+  rtnl_link_vf_set_rate (vf, &rate);
+  return 0;
+}
+
+static char *
+show_link_state (const VfpoolVfnet *self) {
+  static const char *const names[] = { "auto", "enable", "disable" };
+
+  return (guint)self->link_state < G_N_ELEMENTS (names) ? g_strdup (names[self->link_state]) : NULL;
+}
+
+static int
+fill_link_state (Vf *vf, const VfpoolVfnet *wanted) {
+  rtnl_link_vf_set_linkstate (vf, (guint32)wanted->link_state);
+  return 0;
+}
+
+static const Attribute attributes[] = {
+  { "MAC", show_mac, fill_mac },          { "VLAN", show_vlan, fill_vlan },
+  { "trust", show_trust, fill_trust },    { "spoof check", show_spoof_check, fill_spoof_check },
+  { "rate limit", show_rate, fill_rate }, { "link state", show_link_state, fill_link_state },
+};
+
 static gboolean
+is_as (const Attribute *attribute, const VfpoolVfnet *now, const VfpoolVfnet *wanted) {
+  g_autofree char *shown = attribute->show (now), *expected = attribute->show (wanted);
+
+  return !expected || g_strcmp0 (shown, expected) == 0;
+}
+
+/* ---- Reading ---- */
+
+/* libnl leaves out a VLAN and a rate of zero. */
+static void
 read_vlan (Vf *vf, VfpoolVfnet *out) {
   nl_vf_vlans_t *vlans = NULL;
 
+  out->vlan = 0;
   if (rtnl_link_vf_get_vlans (vf, &vlans) < 0 || !vlans)
-    return FALSE;
+    return;
   if (vlans->size > 0) {
     out->vlan = (int)vlans->vlans[0].vf_vlan;
-    out->qos = (int)vlans->vlans[0].vf_vlan_qos;
+    out->vlan_qos = (int)vlans->vlans[0].vf_vlan_qos;
+    out->vlan_proto = vlans->vlans[0].vf_vlan_proto;
   }
+  if (out->vlan_proto == 0) /* drivers from before there was a choice leave it out */
+    out->vlan_proto = ETH_P_8021Q;
   rtnl_link_vf_vlan_put (vlans);
-  return TRUE;
+}
+
+/* What the driver does not have stays unset. */
+static void
+read_switches (Vf *vf, VfpoolVfnet *out) {
+  struct nl_vf_rate rate;
+  guint32 value;
+
+  if (rtnl_link_vf_get_trust (vf, &value) == 0)
+    out->trust = value != 0;
+  if (rtnl_link_vf_get_spoofchk (vf, &value) == 0)
+    out->spoof_check = value != 0;
+  if (rtnl_link_vf_get_linkstate (vf, &value) == 0)
+    out->link_state = (int)value;
+  out->max_rate = 0;
+  if (rtnl_link_vf_get_rate (vf, &rate) == 0) {
+    gboolean is_new = rate.api == RTNL_LINK_VF_RATE_API_NEW;
+    out->min_rate = is_new ? (int)rate.min_tx_rate : 0;
+    out->max_rate = (int)(is_new ? rate.max_tx_rate : rate.rate);
+  }
 }
 
 static gboolean
@@ -69,7 +215,7 @@ read_attributes (Socket *socket, const char *netdev, int index, VfpoolVfnet *out
   struct nl_addr *mac = NULL;
   int rc = rtnl_link_get_kernel (socket, 0, netdev, &link);
 
-  memset (out, 0, sizeof *out);
+  vfpool_vfnet_unset (out);
   if (rc < 0)
     return fail (error, rc, netdev, index, "read the attributes");
   /* libnl follows the list without looking whether there is one. */
@@ -83,45 +229,8 @@ read_attributes (Socket *socket, const char *netdev, int index, VfpoolVfnet *out
   const guint8 *b = nl_addr_get_binary_addr (mac);
   g_snprintf (out->mac, sizeof out->mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
   read_vlan (vf, out);
+  read_switches (vf, out);
   return TRUE;
-}
-
-/* Sends one attribute of VF @index: @mac, or (when that is NULL) the VLAN. */
-static int
-send_change (Socket *socket, int ifindex, int index, const char *mac, int vlan, int qos) {
-  g_autoptr (Link) link = rtnl_link_alloc (), changes = rtnl_link_alloc ();
-  g_autoptr (Vf) vf = rtnl_link_vf_alloc ();
-  struct nl_addr *addr = NULL;
-  nl_vf_vlans_t *vlans = NULL;
-  int rc = 0;
-
-  if (!link || !changes || !vf)
-    return -NLE_NOMEM;
-  rtnl_link_set_ifindex (link, ifindex);
-  rtnl_link_set_ifindex (changes, ifindex);
-  rtnl_link_vf_set_index (vf, (guint32)index);
-  if (mac) {
-    rc = nl_addr_parse (mac, AF_LLC, &addr);
-    if (rc == 0)
-      rtnl_link_vf_set_addr (vf, addr);
-  } else {
-    rc = rtnl_link_vf_vlan_alloc (&vlans, 1);
-    if (rc == 0) {
-      vlans->vlans[0].vf_vlan = (guint32)vlan;
-      vlans->vlans[0].vf_vlan_qos = (guint32)qos;
-      vlans->vlans[0].vf_vlan_proto = ETH_P_8021Q;
-      rtnl_link_vf_set_vlans (vf, vlans);
-    }
-  }
-  if (rc == 0)
-    rc = rtnl_link_vf_add (changes, vf);
-  if (rc == 0)
-    rc = rtnl_link_change (socket, link, changes, 0);
-  if (addr)
-    nl_addr_put (addr);
-  if (vlans)
-    rtnl_link_vf_vlan_put (vlans);
-  return rc;
 }
 
 gboolean
@@ -131,27 +240,51 @@ vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **
   return socket && read_attributes (socket, pf_netdev, index, out, error);
 }
 
+gboolean
+vfpool_vfnet_is_as (const VfpoolVfnet *now, const VfpoolVfnet *wanted) {
+  for (size_t i = 0; i < G_N_ELEMENTS (attributes); i++)
+    if (!is_as (&attributes[i], now, wanted))
+      return FALSE;
+  return TRUE;
+}
+
+/* ---- Setting ---- */
+
+static int
+send_change (Socket *socket, int ifindex, int index, const Attribute *attribute, const VfpoolVfnet *wanted) {
+  g_autoptr (Link) link = rtnl_link_alloc (), changes = rtnl_link_alloc ();
+  g_autoptr (Vf) vf = rtnl_link_vf_alloc ();
+  int rc;
+
+  if (!link || !changes || !vf)
+    return -NLE_NOMEM;
+  rtnl_link_set_ifindex (link, ifindex);
+  rtnl_link_set_ifindex (changes, ifindex);
+  rtnl_link_vf_set_index (vf, (guint32)index);
+  rc = attribute->fill (vf, wanted);
+  if (rc == 0)
+    rc = rtnl_link_vf_add (changes, vf);
+  return rc == 0 ? rtnl_link_change (socket, link, changes, 0) : rc;
+}
+
 static gboolean
-check_result (const VfpoolVfnet *now, const char *netdev, int index, const char *mac, int vlan, int qos,
-              GError **error) {
-  if (mac && strcmp (now->mac, mac) != 0) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "VF %d of %s was given MAC %s, but the kernel shows %s",
-                 index, netdev, mac, now->mac);
-    return FALSE;
-  }
-  if (vlan != VFPOOL_VLAN_UNSET && (now->vlan != vlan || now->qos != qos)) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
-                 "VF %d of %s was given VLAN %d (priority %d), but the kernel shows %d (%d)", index, netdev, vlan, qos,
-                 now->vlan, now->qos);
+check_result (const VfpoolVfnet *now, const VfpoolVfnet *wanted, const char *netdev, int index, GError **error) {
+  for (size_t i = 0; i < G_N_ELEMENTS (attributes); i++) {
+    g_autofree char *shown = attributes[i].show (now), *expected = attributes[i].show (wanted);
+
+    if (is_as (&attributes[i], now, wanted))
+      continue;
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "VF %d of %s was given %s %s, but the kernel shows %s",
+                 index, netdev, attributes[i].name, expected, shown ? shown : "nothing");
     return FALSE;
   }
   return TRUE;
 }
 
 gboolean
-vfpool_vfnet_set (const char *pf_netdev, int index, const char *mac, int vlan, int qos, GError **error) {
+vfpool_vfnet_set (const char *pf_netdev, int index, const VfpoolVfnet *wanted, GError **error) {
   g_autoptr (Socket) socket = open_socket (error);
-  int ifindex = (int)if_nametoindex (pf_netdev), rc;
+  int ifindex = (int)if_nametoindex (pf_netdev);
   VfpoolVfnet now;
 
   if (!socket)
@@ -160,13 +293,15 @@ vfpool_vfnet_set (const char *pf_netdev, int index, const char *mac, int vlan, i
     return fail (error, -NLE_NODEV, pf_netdev, index, "set the attributes");
   if (!read_attributes (socket, pf_netdev, index, &now, error))
     return FALSE;
-  if (check_result (&now, pf_netdev, index, mac, vlan, qos, NULL))
+  if (vfpool_vfnet_is_as (&now, wanted))
     return TRUE;
-  if (mac && strcmp (mac, now.mac) != 0 && (rc = send_change (socket, ifindex, index, mac, 0, 0)) < 0)
-    return fail (error, rc, pf_netdev, index, "set the MAC");
-  if (vlan != VFPOOL_VLAN_UNSET && (vlan != now.vlan || qos != now.qos)
-      && (rc = send_change (socket, ifindex, index, NULL, vlan, qos)) < 0)
-    return fail (error, rc, pf_netdev, index, "set the VLAN");
+  for (size_t i = 0; i < G_N_ELEMENTS (attributes); i++) {
+    g_autofree char *what = g_strdup_printf ("set the %s", attributes[i].name);
+    int rc = is_as (&attributes[i], &now, wanted) ? 0 : send_change (socket, ifindex, index, &attributes[i], wanted);
+
+    if (rc < 0)
+      return fail (error, rc, pf_netdev, index, what);
+  }
   return read_attributes (socket, pf_netdev, index, &now, error)
-         && check_result (&now, pf_netdev, index, mac, vlan, qos, error);
+         && check_result (&now, wanted, pf_netdev, index, error);
 }

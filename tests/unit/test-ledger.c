@@ -184,7 +184,7 @@ makes_folder_and_file (void **state) {
   assert_false (needs); /* nothing was lost */
   assert_int_equal (count (ledger), 0);
   assert_sql (f->path, "PRAGMA journal_mode", "wal");
-  assert_sql (f->path, "PRAGMA user_version", "1");
+  assert_sql (f->path, "PRAGMA user_version", "2");
 }
 
 static void
@@ -194,6 +194,7 @@ lease_comes_back_whole (void **state) {
   g_autoptr (VfpoolLedger) ledger = opened (f);
   g_autoptr (VfpoolLease) lease = make_lease (ONE, UUID, "net0");
   g_autoptr (VfpoolLease) back = NULL;
+  const VfpoolVfnet saved = { "00:00:00:00:00:00", 7, 3, 0x88a8, 1, 0, 10, 1000, 2 };
 
   lease->guest_kind = VFPOOL_GUEST_LIBVIRT;
   lease->guest_name = g_strdup ("web'; DROP TABLE lease; -- \xc3\xa4");
@@ -202,9 +203,7 @@ lease_comes_back_whole (void **state) {
   lease->mac = g_strdup ("52:54:00:00:00:01");
   lease->vlan = 4094;
   lease->has_saved = TRUE;
-  lease->saved_mac = g_strdup ("00:00:00:00:00:00");
-  lease->saved_vlan = 7;
-  lease->saved_qos = 3;
+  lease->saved = saved;
   lease->worker_pid = 4194304;
   lease->worker_start = G_GINT64_CONSTANT (9876543210);
   lease->since = G_GINT64_CONSTANT (1700000000000000);
@@ -228,9 +227,15 @@ lease_comes_back_whole (void **state) {
   assert_true (back->by_pool && back->has_saved);
   assert_string_equal (back->mac, lease->mac);
   assert_int_equal (back->vlan, 4094);
-  assert_string_equal (back->saved_mac, lease->saved_mac);
-  assert_int_equal (back->saved_vlan, 7);
-  assert_int_equal (back->saved_qos, 3);
+  assert_string_equal (back->saved.mac, saved.mac);
+  assert_int_equal (back->saved.vlan, 7);
+  assert_int_equal (back->saved.vlan_qos, 3);
+  assert_int_equal (back->saved.vlan_proto, 0x88a8);
+  assert_int_equal (back->saved.trust, 1);
+  assert_int_equal (back->saved.spoof_check, 0);
+  assert_int_equal (back->saved.min_rate, 10);
+  assert_int_equal (back->saved.max_rate, 1000);
+  assert_int_equal (back->saved.link_state, 2);
   assert_string_equal (back->boot_id, "boot");
   assert_true (back->worker_pid == lease->worker_pid && back->worker_start == lease->worker_start);
   assert_true (back->since == lease->since);
@@ -626,11 +631,42 @@ newer_ledger_is_left_alone (void **state) {
   g_autofree char *replaced = NULL;
 
   make_ledger (f);
-  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 2;"));
+  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 3;"));
   assert_null (vfpool_ledger_open (f->root, &replaced, &error));
   assert_error (error, VFPOOL_ERROR_CORRUPT, "newer vfpool");
   assert_null (replaced);
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
+}
+
+/* A ledger of the version before keeps its leases and gains what is new. */
+static void
+older_ledger_is_upgraded (void **state) {
+  static const char *const new_columns[] = {
+    "vlan_proto", "trust", "spoof_check", "min_rate", "max_rate", "link_state"
+  };
+  const Fixture *f = *state;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolLedger) ledger = NULL;
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  make_ledger (f);
+  for (size_t i = 0; i < G_N_ELEMENTS (new_columns); i++) {
+    g_autofree char *drop = g_strdup_printf ("ALTER TABLE lease DROP COLUMN saved_%s", new_columns[i]);
+    g_free (sql (f->path, drop));
+  }
+  g_free (sql (f->path, "DROP TABLE member; PRAGMA user_version = 1;"));
+  assert_null (vfpool_ledger_open_readonly (f->root, &error));
+  assert_error (error, VFPOOL_ERROR_CORRUPT, "an older vfpool: run `vfpool reconcile` once");
+  ledger = opened (f);
+  assert_sql (f->path, "PRAGMA user_version", "2");
+  assert_sql (f->path, "SELECT count (*) FROM lease", "2");
+  lease = found (ledger, ONE);
+  assert_int_equal (lease->saved.vlan_proto, 0x8100);
+  assert_int_equal (lease->saved.trust, -1);
+  assert_int_equal (lease->saved.max_rate, -1);
+  assert_int_equal (lease->saved.link_state, -1);
+  assert_true (vfpool_ledger_begin (ledger, NULL) && vfpool_ledger_update (ledger, lease, FALSE, NULL)
+               && vfpool_ledger_commit (ledger, NULL));
 }
 
 /* Rows that SQLite finds in order, but that make no sense. */
@@ -646,6 +682,10 @@ nonsense_in_a_row_is_named (void **state) {
     "vlan = 5000",
     "saved_vlan = -9",
     "saved_qos = 8",
+    "saved_mac = '00:00:00:00:00:00:00'",
+    "saved_trust = 2",
+    "saved_link_state = 3",
+    "saved_max_rate = -2",
     "boot_id = ''",
     "vlan = 4294967296000000",
     "worker_pid = -1",
@@ -1025,6 +1065,7 @@ main (void) {
     CASE (log_without_file_is_kept_aside),
     CASE (unfinished_replacement_is_finished),
     CASE (newer_ledger_is_left_alone),
+    CASE (older_ledger_is_upgraded),
     CASE (nonsense_in_a_row_is_named),
     CASE (damage_met_later_is_an_error),
     CASE (exchanged_file_is_noticed),
