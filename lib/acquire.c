@@ -159,7 +159,7 @@ settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **e
     return TRUE;
   if (vfpool_work_is_busy (a->self, own)) {
     *again = TRUE;
-    return vfpool_work_wait (own, &a->waited, error);
+    return vfpool_work_wait (a->self, own, &a->waited, error);
   }
   if (!function || strcmp (own->pool, choice->pool) != 0) {
     *again = TRUE;
@@ -304,6 +304,18 @@ set_active (VfpoolLease *lease) {
   vfpool_work_end (lease);
 }
 
+/* Waits for the guest's own old process to let go of @f. */
+static gboolean
+wait_until_closed (Acquire *a, VfpoolFunction *f, GError **error) {
+  f->held_by = vfpool_holder_wait_closed (a->self->root, f->iommu_group, a->self->config->release_wait);
+  if (!f->held_by)
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+               "%s is still in use: IOMMU group %d was held open by %s for %d s; stop it, then try again", f->address,
+               f->iommu_group, f->held_by, a->self->config->release_wait);
+  return FALSE;
+}
+
 /* Asks the kernel whether the VFs are free, and notes what to put back. @again: (out): one is not; it is marked so. */
 static gboolean
 save (Acquire *a, gboolean *again, GError **error) {
@@ -314,10 +326,8 @@ save (Acquire *a, gboolean *again, GError **error) {
     if (a->held->pdata[i])
       continue;
     /* What was prepared for this guest before is this guest's: it is waited for, not exchanged for another VF. */
-    if (lease->has_saved && !vfpool_holder_wait_closed (a->self->root, f->address, f->iommu_group, error)) {
-      f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
+    if (lease->has_saved && !wait_until_closed (a, f, error))
       return FALSE;
-    }
     if (vfpool_holder_group_is_open (a->self->root, f->iommu_group)) {
       f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
       *again = TRUE;

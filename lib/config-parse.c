@@ -13,6 +13,7 @@
 
 #define MAX_NUMVFS 65535 /* 16 bits in the SR-IOV capability */
 #define MAX_START_GRACE 86400
+#define MAX_RELEASE_WAIT 600 /* seconds: a hook that waits keeps its hypervisor waiting */
 #define MAX_POOL_NAME 32
 #define POOL_NAME_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-"
 
@@ -49,6 +50,11 @@ read_numvfs (Reader *reader, const char *key, const char *value, GError **error)
 static gboolean
 read_start_grace (Reader *reader, const char *key, const char *value, GError **error) {
   return read_number (reader, key, value, MAX_START_GRACE, &reader->config->start_grace, error);
+}
+
+static gboolean
+read_release_wait (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_number (reader, key, value, MAX_RELEASE_WAIT, &reader->config->release_wait, error);
 }
 
 static gboolean
@@ -102,6 +108,7 @@ static const KnownKey known_keys[] = {
   { "pf", "[pf ADDRESS]", "numvfs", read_numvfs },
   { "pf", "[pf ADDRESS]", "park", read_park },
   { "vfpool", "[vfpool]", "start-grace", read_start_grace },
+  { "vfpool", "[vfpool]", "release-wait", read_release_wait },
 };
 
 static const char *const known_kinds[] = { "pool", "pf", "vfpool", NULL };

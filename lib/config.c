@@ -13,6 +13,7 @@
 #define CONFIG_FILE "/etc/vfpool/vfpool.conf"
 #define CONFIG_FOLDER "/etc/vfpool/conf.d"
 #define DEFAULT_START_GRACE 120
+#define DEFAULT_RELEASE_WAIT 10
 
 static void
 pool_free (gpointer data) {
@@ -40,6 +41,7 @@ config_new (void) {
   self->pools = g_ptr_array_new_with_free_func (pool_free);
   self->pfs = g_ptr_array_new_with_free_func (pf_free);
   self->start_grace = DEFAULT_START_GRACE;
+  self->release_wait = DEFAULT_RELEASE_WAIT;
   return self;
 }
 

@@ -12,6 +12,7 @@
  *
  *   [vfpool]
  *   start-grace=120          seconds a guest that acquired has to appear before reconcile takes its VF back
+ *   release-wait=10          seconds that release waits for a VF to be closed before it quarantines it
  *
  * A member is one or more conditions KEY=VALUE, separated by blanks, all of which hold: `pf` (the VFs of this PF),
  * `vfs` (only these VF indexes; needs `pf`), `address` (one function). Unknown groups and keys are errors that name
@@ -46,6 +47,7 @@ typedef struct {
   GPtrArray *pools; /* of VfpoolPool, in the order of the files */
   GPtrArray *pfs;   /* of VfpoolPfConfig */
   int start_grace;  /* seconds */
+  int release_wait; /* seconds */
 } VfpoolConfig;
 
 /**

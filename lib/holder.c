@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See holder.h for the two ways of asking, and why both are there. */
+#include "guest.h"
 #include "holder.h"
+#include "request.h"
 #include "sysfs.h"
 
 #include <errno.h>
@@ -10,7 +12,6 @@
 #include <unistd.h>
 
 #define CLOSE_STEP_US (20 * 1000)
-#define CLOSE_MAX_US (5 * G_USEC_PER_SEC)
 
 gboolean
 vfpool_holder_group_is_open (const char *root, int group) {
@@ -80,9 +81,13 @@ vfpool_holder_scan (const char *root) {
 
 char *
 vfpool_holder_describe (const char *root, int pid) {
-  g_autofree char *comm = vfpool_sysfs_read (root, "/proc/%d/comm", pid);
+  g_autofree char *comm = vfpool_sysfs_read (root, "/proc/%d/comm", pid), *id = NULL, *name = NULL, *guest = NULL;
+  VfpoolGuestKind kind;
 
-  return g_strdup_printf ("process %d (%s)", pid, comm ? comm : "unknown");
+  if (vfpool_guest_of_process (root, pid, &kind, &id, &name))
+    guest = vfpool_guest_describe (kind, id, name);
+  return g_strdup_printf ("process %d (%s)%s%s", pid, comm ? comm : "unknown", guest ? ", the QEMU of " : "",
+                          guest ? guest : "");
 }
 
 char *
@@ -93,19 +98,14 @@ vfpool_holder_find (const char *root, int group) {
   return pid ? vfpool_holder_describe (root, pid) : g_strdup ("somebody");
 }
 
-gboolean
-vfpool_holder_wait_closed (const char *root, const char *bdf, int group, GError **error) {
-  g_autofree char *who = NULL;
-
-  for (gint64 waited = 0; waited < CLOSE_MAX_US; waited += CLOSE_STEP_US) {
-    if (!vfpool_holder_group_is_open (root, group))
-      return TRUE;
+char *
+vfpool_holder_wait_closed (const char *root, int group, int seconds) {
+  for (gint64 waited = 0; vfpool_holder_group_is_open (root, group); waited += CLOSE_STEP_US) {
+    if (waited >= seconds * G_USEC_PER_SEC)
+      return vfpool_holder_find (root, group);
     g_usleep (CLOSE_STEP_US);
   }
-  who = vfpool_holder_find (root, group);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
-               "%s is still in use: IOMMU group %d is held open by %s; stop it, then try again", bdf, group, who);
-  return FALSE;
+  return NULL;
 }
 
 gint64

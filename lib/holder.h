@@ -15,9 +15,9 @@
  * TRUE: open by somebody, or it cannot be told, which counts as open. */
 gboolean vfpool_holder_group_is_open (const char *root, int group);
 
-/* Waits up to five seconds for the group of the VF at @bdf to be closed: a hypervisor may tell of a guest's end a little before
- * the kernel has closed its files. Only for a VF leased by the caller. VFPOOL_ERROR_IN_USE names the holder. */
-gboolean vfpool_holder_wait_closed (const char *root, const char *bdf, int group, GError **error);
+/* Waits up to @seconds for @group to be closed: a hypervisor may tell of a guest's end a little before the kernel has closed
+ * its files. Only for a VF leased by the caller. Returns who holds it then, as vfpool_holder_find(), or NULL: nobody. */
+char *vfpool_holder_wait_closed (const char *root, int group, int seconds);
 
 /* All open groups: group number (GINT_TO_POINTER) -> PID of one holder, for g_hash_table_unref(). Processes whose
  * descriptors may not be read are passed over. */

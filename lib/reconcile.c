@@ -3,20 +3,25 @@
  * Bringing ledger and kernel together again. What is done, per state of a lease:
  *
  *   of another boot          void: removed when the ledger is opened (handle.c)
- *   device not there         removed, told
+ *   device not there         removed, told; a quarantined one too: if it comes back, it is made anew
  *   reserved, worker lives   left alone: somebody is acquiring
  *   reserved, worker died    undone: the VF is put back, the lease ends
  *   releasing, worker lives  left alone
  *   releasing, worker died   finished
- *   active, guest lives      left alone
+ *   active, guest lives or   left alone; but when nobody has the VF open and it is not as the lease says (another driver,
+ *     cannot be told         MAC or VLAN: it was made anew, or somebody moved it), it is prepared again, else quarantined
  *   active, guest gone       released; within the start grace it is left alone, because between the hook that
  *                            acquires and the hypervisor that starts there is nothing to see of the guest
- *   active, cannot be told   left alone (manual guests; containers)
  *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
  *
- * In every case that puts back, a VF that somebody still has open is not touched (release.c).
+ * In every case that puts back, a VF that somebody still has open is not touched: it is quarantined after a while
+ * (release.c). It cannot be told of manual guests and containers whether they live. At the end the operator hears which VFs
+ * appeared in the pools and which vanished.
  */
 #include "guest.h"
+#include "holder.h"
+#include "members.h"
+#include "prepare.h"
 #include "release.h"
 #include "work.h"
 
@@ -46,10 +51,12 @@ guest_is_gone (Vfpool *self, const VfpoolLease *lease) {
 /* What is to be done with @lease. FALSE: nothing. */
 static gboolean
 judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
-  if (lease->state == VFPOOL_LEASE_QUARANTINED || vfpool_work_is_busy (self, lease))
+  if (vfpool_work_is_busy (self, lease))
     return FALSE;
   if (!device_is_there (self, lease))
     *verdict = (Verdict){ "released", "the device was gone" };
+  else if (lease->state == VFPOOL_LEASE_QUARANTINED)
+    return FALSE;
   else if (lease->state == VFPOOL_LEASE_RESERVED)
     *verdict = (Verdict){ "undone", "the process that acquired it died" };
   else if (lease->state == VFPOOL_LEASE_RELEASING)
@@ -61,13 +68,72 @@ judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
   return TRUE;
 }
 
+/* ---- An active lease whose VF is not as it says ---- */
+
+static gboolean
+is_same_active (const VfpoolWanted *wanted, const VfpoolLease *now) {
+  return now->state == VFPOOL_LEASE_ACTIVE && now->serial == wanted->read->serial;
+}
+
+/* Within its grace a guest that is not seen may be about to start or be about to be released; its hypervisor may be moving the
+ * VF just now. */
+static gboolean
+needs_mending (Vfpool *self, const VfpoolFunction *function, const VfpoolLease *lease) {
+  g_autoptr (GHashTable) holders = NULL;
+
+  if (!function || lease->state != VFPOOL_LEASE_ACTIVE
+      || vfpool_guest_life (self->root, lease->guest_kind, lease->guest_id) == VFPOOL_GUEST_GONE
+      || vfpool_prepare_is_done (self->root, function, lease))
+    return FALSE;
+  holders = vfpool_holder_scan (self->root);
+  return !g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
+}
+
+/* @claimed is worked on by this thread. */
+static gboolean
+prepare_again (Vfpool *self, const VfpoolFunction *function, VfpoolLease *claimed, GError **error) {
+  GError *local = NULL;
+
+  if (vfpool_holder_group_is_open (self->root, function->iommu_group)) {
+    vfpool_work_leave (self, claimed);
+    return TRUE;
+  }
+  if (vfpool_prepare (self->root, function, claimed, &local)) {
+    vfpool_work_leave (self, claimed);
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s was not as its lease to %s/%s says: it was prepared again",
+                       claimed->address, vfpool_guest_kind_to_string (claimed->guest_kind), claimed->guest_id);
+    return TRUE;
+  }
+  vfpool_work_quarantine (self, claimed, local->message);
+  g_propagate_prefixed_error (error, local, "%s was not as its lease says and is quarantined: ", claimed->address);
+  return FALSE;
+}
+
+static gboolean
+mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
+  const VfpoolWanted wanted = { lease->address, is_same_active, lease, FALSE };
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+  g_autoptr (VfpoolLease) claimed = NULL;
+  GError *local = NULL;
+
+  if (!needs_mending (self, function, lease))
+    return TRUE;
+  claimed = vfpool_work_take (self, &wanted, &local);
+  if (local) {
+    g_propagate_error (error, local);
+    return FALSE;
+  }
+  return !claimed || prepare_again (self, function, claimed, error);
+}
+
 static gboolean
 settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
   g_autofree char *guest = NULL;
   Verdict verdict;
 
   if (!judge (self, lease, &verdict))
-    return TRUE;
+    return mend (self, lease, error);
   if (!vfpool_release_as (self, lease, verdict.event, verdict.detail, error))
     return FALSE;
   vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%s of %s/%s, slot %s: %s: %s", lease->address,
@@ -90,6 +156,8 @@ vfpool_reconcile (Vfpool *self, GError **error) {
     else
       vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message);
   }
+  if (leases)
+    vfpool_members_compare (self, FALSE, first ? NULL : &first);
   if (first)
     g_propagate_error (error, first);
   return leases && !first;

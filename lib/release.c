@@ -2,10 +2,11 @@
 /*
  * Giving back. First the lease is claimed (`releasing`), so that a guest that starts again meanwhile waits; only then
  * is the kernel asked whether the VF is really let go, because asking keeps others out for a moment (holder.h). A
- * hypervisor may report the end of a guest a little before the kernel has closed its files, so that is waited for, with
- * a bound.
+ * hypervisor may report the end of a guest a little before the kernel has closed its files, so that is waited for, as long
+ * as `release-wait` says. A VF that is open even then is never touched.
  */
 #include "address.h"
+#include "guest.h"
 #include "holder.h"
 #include "release.h"
 #include "request.h"
@@ -13,101 +14,77 @@
 
 #include <string.h>
 
+/* ---- Which lease ---- */
+
 static gboolean
-wait_until_closed (Vfpool *self, const char *address, GError **error) {
+is_quarantined (const VfpoolLease *lease) {
+  return lease->state == VFPOOL_LEASE_QUARANTINED;
+}
+
+static gboolean
+is_same_lease (const VfpoolWanted *wanted, const VfpoolLease *now) {
+  return now->serial == wanted->read->serial && is_quarantined (now) == is_quarantined (wanted->read);
+}
+
+static gboolean
+is_any_quarantined (const VfpoolWanted *wanted, const VfpoolLease *now) {
+  (void)wanted;
+  return is_quarantined (now);
+}
+
+/* ---- Putting back ---- */
+
+/* Who still has the VF open after the wait, for g_free(); NULL: nobody. */
+static char *
+wait_until_closed (Vfpool *self, const char *address, int *group) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, address);
 
-  return !function || vfpool_holder_wait_closed (self->root, address, function->iommu_group, error);
+  *group = function ? function->iommu_group : -1;
+  return function ? vfpool_holder_wait_closed (self->root, *group, self->config->release_wait) : NULL;
 }
 
-/* What a caller wants to release: the lease of @address that was read as @serial, or the quarantined one. */
-typedef struct {
-  const char *address;
-  gint64 serial;
-  gboolean is_quarantined;
-} Wanted;
-
+/* @holder has the VF open. A VF that was not even prepared was never touched, so its lease just ends. A guest that lives keeps
+ * its VF; what else somebody holds on to is kept from everybody until an operator has looked. */
 static gboolean
-is_wanted (const Wanted *wanted, const VfpoolLease *lease) {
-  gboolean is_quarantined = lease->state == VFPOOL_LEASE_QUARANTINED;
+keep_from_others (Vfpool *self, VfpoolLease *claimed, int group, const char *holder, GError **error) {
+  g_autofree char *reason = g_strdup_printf ("IOMMU group %d was still held open by %s after %d s", group, holder,
+                                             self->config->release_wait);
 
-  return is_quarantined == wanted->is_quarantined && (is_quarantined || lease->serial == wanted->serial);
-}
-
-/* Marks @lease, just read in this transaction, as being released by this thread. A quarantined one stays so until it is
- * put back: its guest may have another VF for the slot by now. */
-static gboolean
-write_claim (Vfpool *self, VfpoolLedger *ledger, VfpoolLease *lease, GError **error) {
-  if (lease->state != VFPOOL_LEASE_QUARANTINED)
-    lease->state = VFPOOL_LEASE_RELEASING;
-  vfpool_work_claim (self, lease);
-  return vfpool_ledger_update (ledger, lease, FALSE, error);
-}
-
-/* One try to claim: all that decides is read in the transaction that claims. @lease: (out): the lease as it is now, NULL:
- * there is none such. @busy: (out): another one works on it, nothing was done. */
-static gboolean
-try_claim (Vfpool *self, const Wanted *wanted, VfpoolLease **lease, gboolean *busy, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
-  gboolean ok;
-
-  *busy = FALSE;
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
+  if (!claimed->has_saved)
+    return vfpool_work_remove (self, claimed, "undone", reason, error);
+  if (is_quarantined (claimed)
+      || vfpool_guest_life (self->root, claimed->guest_kind, claimed->guest_id) == VFPOOL_GUEST_ALIVE) {
+    vfpool_work_leave (self, claimed);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s was not put back: %s; stop it, then try again",
+                 claimed->address, reason);
     return FALSE;
-  ok = vfpool_ledger_find (ledger, wanted->address, lease, error);
-  if (ok && *lease && !is_wanted (wanted, *lease))
-    g_clear_pointer (lease, vfpool_lease_unref);
-  if (ok && *lease)
-    *busy = vfpool_work_is_busy (self, *lease);
-  if (ok && *lease && !*busy)
-    ok = write_claim (self, ledger, *lease, error);
-  return vfpool_handle_end (ledger, ok, error);
-}
-
-static VfpoolLease *
-claim (Vfpool *self, const Wanted *wanted, GError **error) {
-  gint64 waited = 0;
-
-  for (;;) {
-    g_autoptr (VfpoolLease) lease = NULL;
-    gboolean busy;
-    if (!try_claim (self, wanted, &lease, &busy, error))
-      return NULL;
-    if (!busy)
-      return g_steal_pointer (&lease);
-    if (!vfpool_work_wait (lease, &waited, error))
-      return NULL;
   }
-}
-
-/* The guest lives: it keeps its VF, untouched. */
-static void
-unclaim (Vfpool *self, VfpoolLease *lease) {
-  g_autoptr (GError) local = NULL;
-
-  if (lease->state == VFPOOL_LEASE_RELEASING)
-    lease->state = VFPOOL_LEASE_ACTIVE;
-  vfpool_work_end (lease);
-  if (!vfpool_work_update (self, lease, &local))
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to %s: %s", lease->address,
-                       vfpool_lease_state_to_string (lease->state), local->message);
+  vfpool_work_quarantine (self, claimed, reason);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
+               "%s was not put back and is quarantined: %s; stop it, then run `vfpool release --quarantined %s`",
+               claimed->address, reason, claimed->address);
+  return FALSE;
 }
 
 /* Ends the lease that this thread has claimed, unless somebody still has the VF open. */
 static gboolean
 put_back (Vfpool *self, VfpoolLease *claimed, const char *event, const char *detail, GError **error) {
-  if (wait_until_closed (self, claimed->address, error))
-    return vfpool_work_put_back (self, claimed, event, detail, error);
-  unclaim (self, claimed);
-  return FALSE;
+  int group;
+  g_autofree char *holder = wait_until_closed (self, claimed->address, &group);
+
+  return holder ? keep_from_others (self, claimed, group, holder, error)
+                : vfpool_work_put_back (self, claimed, event, detail, error);
 }
+
+/* ---- The ways to ask for it ---- */
 
 gboolean
 vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
-  const Wanted wanted = { lease->address, lease->serial, FALSE };
+  /* What is quarantined stays so until it is put back: its guest may have another VF for the slot by now. */
+  const VfpoolWanted wanted = { lease->address, is_same_lease, lease, !is_quarantined (lease) };
   GError *local = NULL;
-  g_autoptr (VfpoolLease) claimed = claim (self, &wanted, &local);
+  g_autoptr (VfpoolLease) claimed = vfpool_work_take (self, &wanted, &local);
 
   if (local) {
     g_propagate_error (error, local);
@@ -119,13 +96,13 @@ vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, co
 gboolean
 vfpool_release_quarantined (Vfpool *self, const char *bdf, GError **error) {
   char address[VFPOOL_BDF_SIZE];
-  const Wanted wanted = { address, 0, TRUE };
+  const VfpoolWanted wanted = { address, is_any_quarantined, NULL, FALSE };
   g_autoptr (VfpoolLease) claimed = NULL;
   GError *local = NULL;
 
   if (!vfpool_address_normalize (bdf, address, error))
     return FALSE;
-  claimed = claim (self, &wanted, &local);
+  claimed = vfpool_work_take (self, &wanted, &local);
   if (!claimed && !local)
     g_set_error (&local, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s is not quarantined: see `vfpool status`", address);
   if (local) {
@@ -137,7 +114,7 @@ vfpool_release_quarantined (Vfpool *self, const char *bdf, GError **error) {
 
 gboolean
 vfpool_release_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
-  return vfpool_release_as (self, lease, "released", NULL, error);
+  return is_quarantined (lease) || vfpool_release_as (self, lease, "released", NULL, error);
 }
 
 gboolean

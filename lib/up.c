@@ -12,6 +12,7 @@
 #include "choice.h"
 #include "device.h"
 #include "holder.h"
+#include "members.h"
 #include "sysfs.h"
 #include "work.h"
 
@@ -255,6 +256,7 @@ vfpool_up (Vfpool *self, GError **error) {
   if (!park_free (&up, first ? NULL : &first) && !first)
     g_set_error_literal (&first, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "some VFs could not be parked");
   vfpool_host_free (up.host);
+  vfpool_members_compare (self, TRUE, first ? NULL : &first);
   if (first)
     g_propagate_error (error, first);
   return first == NULL;

@@ -261,8 +261,10 @@ GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **
  * @kind: the guest's kind
  * @id: its id
  *
- * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that the guest still has open
- * is not touched (VFPOOL_ERROR_IN_USE); one that cannot be put back is quarantined (VFPOOL_ERROR_KERNEL).
+ * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that somebody still has open is
+ * waited for as long as the configuration's release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the
+ * guest's when the guest is known to live, and is quarantined when not. One that cannot be put back is quarantined, too
+ * (VFPOOL_ERROR_KERNEL).
  *
  * Returns: FALSE with the first failure.
  */
@@ -297,8 +299,9 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
  * vfpool_reconcile: brings ledger and kernel together after something died.
  *
  * Leases of another boot are void. Steps that a dead process left half done are finished (`releasing`) or undone
- * (`reserved`). Leases whose guest is gone are released; a guest that acquired less than two minutes ago and was not
- * seen yet is given that time to start. What was done goes to the message function.
+ * (`reserved`). Leases whose guest is gone are released; a guest that acquired less than the start-grace ago and was not
+ * seen yet is given that time to start. A VF that nobody has open and that is not as its lease says is prepared again. What
+ * was done, and which VFs appeared in the pools or vanished, goes to the message function.
  *
  * Returns: FALSE with the first failure; the rest was tried all the same.
  */

@@ -11,7 +11,7 @@
 #define WAIT_STEP_US (20 * 1000)
 #define RESTORE_TRIES 3
 #define RESTORE_PAUSE_US (200 * 1000)
-#define WAIT_MAX_US (10 * G_USEC_PER_SEC) /* preparing a VF takes well under a second on any driver known */
+#define WAIT_MAX_US (10 * G_USEC_PER_SEC) /* preparing a VF takes well under a second on any driver known ... */
 
 void
 vfpool_work_claim (Vfpool *self, VfpoolLease *lease) {
@@ -55,8 +55,9 @@ vfpool_work_is_busy (Vfpool *self, const VfpoolLease *lease) {
 }
 
 gboolean
-vfpool_work_wait (const VfpoolLease *lease, gint64 *waited, GError **error) {
-  if (*waited >= WAIT_MAX_US) {
+vfpool_work_wait (Vfpool *self, const VfpoolLease *lease, gint64 *waited, GError **error) {
+  /* ... but one who releases may be waiting himself. */
+  if (*waited >= WAIT_MAX_US + self->config->release_wait * G_USEC_PER_SEC) {
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
                  "%s is being worked on by process %" G_GINT64_FORMAT
                  " (lease of %s/%s is %s): try again when it has ended",
@@ -68,6 +69,62 @@ vfpool_work_wait (const VfpoolLease *lease, gint64 *waited, GError **error) {
   *waited += WAIT_STEP_US;
   return TRUE;
 }
+
+/* ---- Taking over a lease ---- */
+
+/* One try: all that decides is read in the transaction that claims. @lease: (out): the lease as it is now, NULL: there is
+ * none such. @busy: (out): another one works on it, nothing was done. */
+static gboolean
+try_take (Vfpool *self, const VfpoolWanted *wanted, VfpoolLease **lease, gboolean *busy, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+  gboolean ok;
+
+  *busy = FALSE;
+  if (!ledger || !vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  ok = vfpool_ledger_find (ledger, wanted->address, lease, error);
+  if (ok && *lease && !wanted->is_wanted (wanted, *lease))
+    g_clear_pointer (lease, vfpool_lease_unref);
+  if (ok && *lease)
+    *busy = vfpool_work_is_busy (self, *lease);
+  if (ok && *lease && !*busy) {
+    if (wanted->to_release)
+      (*lease)->state = VFPOOL_LEASE_RELEASING;
+    vfpool_work_claim (self, *lease);
+    ok = vfpool_ledger_update (ledger, *lease, FALSE, error);
+  }
+  return vfpool_handle_end (ledger, ok, error);
+}
+
+VfpoolLease *
+vfpool_work_take (Vfpool *self, const VfpoolWanted *wanted, GError **error) {
+  gint64 waited = 0;
+
+  for (;;) {
+    g_autoptr (VfpoolLease) lease = NULL;
+    gboolean busy;
+    if (!try_take (self, wanted, &lease, &busy, error))
+      return NULL;
+    if (!busy)
+      return g_steal_pointer (&lease);
+    if (!vfpool_work_wait (self, lease, &waited, error))
+      return NULL;
+  }
+}
+
+void
+vfpool_work_leave (Vfpool *self, VfpoolLease *lease) {
+  g_autoptr (GError) local = NULL;
+
+  if (lease->state == VFPOOL_LEASE_RELEASING)
+    lease->state = VFPOOL_LEASE_ACTIVE;
+  vfpool_work_end (lease);
+  if (!vfpool_work_update (self, lease, &local))
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be set back to %s: %s", lease->address,
+                       vfpool_lease_state_to_string (lease->state), local->message);
+}
+
+/* ---- Writing ---- */
 
 gboolean
 vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error) {
@@ -89,9 +146,8 @@ vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const c
   return vfpool_handle_end (ledger, ok, error);
 }
 
-/* Keeps the VF from everybody, and says why. The reason why it came to that is the error that is returned. */
-static void
-quarantine (Vfpool *self, VfpoolLease *lease, const char *reason) {
+void
+vfpool_work_quarantine (Vfpool *self, VfpoolLease *lease, const char *reason) {
   g_autoptr (GError) local = NULL;
   VfpoolLedger *ledger = vfpool_handle_ledger (self, &local);
   gboolean ok = ledger && vfpool_ledger_begin (ledger, &local);
@@ -140,7 +196,7 @@ vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const
   park = vfpool_config_park_of (self->config, function->pf);
   if (restore_with_patience (self, function, lease, park, &local))
     return vfpool_work_remove (self, lease, event, detail, error);
-  quarantine (self, lease, local->message);
+  vfpool_work_quarantine (self, lease, local->message);
   g_propagate_prefixed_error (error, local, "%s could not be put back and is quarantined: ", lease->address);
   return FALSE;
 }

@@ -22,14 +22,36 @@ gboolean vfpool_work_is_busy (Vfpool *self, const VfpoolLease *lease);
  * vfpool_work_wait: sleeps a little for another worker to finish.
  * @waited: (inout): microseconds waited so far, 0 at first
  *
- * Returns: FALSE with VFPOOL_ERROR_BUSY when that took longer than ten seconds.
+ * Returns: FALSE with VFPOOL_ERROR_BUSY when that took ten seconds longer than a release may wait.
  */
-gboolean vfpool_work_wait (const VfpoolLease *lease, gint64 *waited, GError **error);
+gboolean vfpool_work_wait (Vfpool *self, const VfpoolLease *lease, gint64 *waited, GError **error);
+
+/* A lease that somebody wants to work on. */
+typedef struct _VfpoolWanted VfpoolWanted;
+struct _VfpoolWanted {
+  const char *address;
+  gboolean (*is_wanted) (const VfpoolWanted *self, const VfpoolLease *now); /* decides under the lock */
+  const VfpoolLease *read; /* for is_wanted(): the lease as it was when its caller decided */
+  gboolean to_release;     /* it becomes `releasing`, so that a guest that starts again meanwhile waits */
+};
+
+/**
+ * vfpool_work_take: makes the calling thread the worker of a lease, waiting for another one that is at work.
+ *
+ * Returns: (transfer full): the lease as it is now; NULL without an error when there is none that is wanted.
+ */
+VfpoolLease *vfpool_work_take (Vfpool *self, const VfpoolWanted *wanted, GError **error);
+/* Ends that: the VF was not touched, its guest keeps it. */
+void vfpool_work_leave (Vfpool *self, VfpoolLease *lease);
 
 /* Writes @lease to the ledger in a transaction of its own. */
 gboolean vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error);
 /* Ends @lease in a transaction of its own; @event and @detail go into the history. */
 gboolean vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error);
+
+/* Keeps the VF of a lease that the caller has claimed from everybody, and says why in the ledger. A failure is told: the lease
+ * then still says that this process works on it, and the next reconcile comes by. */
+void vfpool_work_quarantine (Vfpool *self, VfpoolLease *lease, const char *reason);
 
 /**
  * vfpool_work_put_back: restores the VF of a lease that the caller has claimed, and ends the lease; quarantines it when

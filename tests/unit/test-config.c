@@ -98,7 +98,7 @@ loaded (const Fixture *f) {
 
 #define GOOD                                                                                                           \
   "# comment\n\n[pf 0000:01:00.0]\nnumvfs=7\npark=host\n\n[pool lan]\n"                                                \
-  "members=pf=01:00.0; pf=0000:0A:00.1 vfs=0-3,5 ;address=0000:03:10.0;\n[vfpool]\nstart-grace = 30 \n"
+  "members=pf=01:00.0; pf=0000:0A:00.1 vfs=0-3,5 ;address=0000:03:10.0;\n[vfpool]\nstart-grace = 30 \nrelease-wait=7\n"
 
 static void
 assert_is_good (const VfpoolConfig *config) {
@@ -121,6 +121,7 @@ assert_is_good (const VfpoolConfig *config) {
   assert_int_equal (pf->line, 3);
   assert_int_equal (pf->park, VFPOOL_PARK_HOST);
   assert_int_equal (config->start_grace, 30);
+  assert_int_equal (config->release_wait, 7);
 }
 
 static void
@@ -161,6 +162,7 @@ has_defaults (void **state) {
   assert_int_equal (g_rmdir (f->folder), 0); /* conf.d may be missing */
   config = loaded (f);
   assert_int_equal (config->start_grace, 120);
+  assert_int_equal (config->release_wait, 10);
   assert_int_equal (vfpool_config_find_pf (config, "0000:01:00.0")->numvfs, -1);
   assert_int_equal (vfpool_config_find_pf (config, "0000:01:00.0")->park, VFPOOL_PARK_VFIO);
   assert_int_equal (config->pools->len, 0);
@@ -284,6 +286,7 @@ static const struct {
   { "[pf eth0]\n", 1, "[pf eth0]|no PCI address" },
   { "[pf]\n", 1, "no PCI address" },
   { "[vfpool]\nstart-grace=soon\n", 2, "0 to 86400" },
+  { "[vfpool]\nrelease-wait=601\n", 2, "0 to 600" },
   { "[vfpool x]\n", 1, "nothing more" },
   /* pools */
   { "[pool]\nmembers=pf=01:00.0\n", 1, "1 to 32" },

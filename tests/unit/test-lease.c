@@ -12,7 +12,9 @@
 
 #define UUID "2b2f4d1e-0d5c-4f6a-9d0e-5b1f6c7a8e90"
 #define CONFIG                                                                                                         \
-  "[pf 0000:01:00.0]\npark=vfio\n[pool lan]\nmembers=pf=0000:01:00.0\n[pool other]\nmembers=pf=0000:02:00.0\n"
+  "[pf 0000:01:00.0]\npark=vfio\n[pool lan]\nmembers=pf=0000:01:00.0\n[pool other]\nmembers=pf=0000:02:00.0\n"         \
+  "[vfpool]\nrelease-wait=0\n"
+#define CONFIG_HOST "[pf 0000:01:00.0]\npark=host\n[pool lan]\nmembers=pf=0000:01:00.0\n"
 
 typedef struct {
   Fixture *fx;
@@ -120,6 +122,15 @@ leave_as (Test *t, const char *address, VfpoolLeaseState lease_state, gint64 wor
   assert_true (vfpool_work_update (t->vfpool, lease, NULL));
 }
 
+/* As one that died before it had looked at the VF. */
+static void
+forget_saved (Test *t, const char *address) {
+  g_autoptr (VfpoolLease) lease = find (t, address);
+
+  lease->has_saved = FALSE;
+  assert_true (vfpool_work_update (t->vfpool, lease, NULL));
+}
+
 static void
 test_acquire_release (void **state) {
   Test *t = *state;
@@ -202,6 +213,32 @@ test_group_open (void **state) {
   assert_int_equal (count_leases (t), 1);
 }
 
+/* A guest that lives keeps its VF, whoever asks for it back. */
+static void
+test_release_from_living_guest (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL, again = NULL;
+  g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "s0=lan", NULL), *same = NULL;
+  GError *error = NULL;
+
+  assert_string_equal (got, "0000:01:10.0");
+  fixture_write (t->fx, "/run/libvirt/qemu/web.pid", "400\n");
+  fixture_add_process (t->fx, 400, "qemu -name guest=web,x=y -uuid " UUID, "/dev/vfio/10");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE,
+                       "held open by process 400 (qemu (x) 1), the QEMU of libvirt/" UUID " (web) after 0 s");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_int_equal (lease->worker_pid, 0);
+  /* And acquiring it once more leaves it as it is, with the same serial. */
+  same = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "s0=lan", NULL);
+  assert_string_equal (same, got);
+  again = find (t, "0000:01:10.0");
+  assert_int_equal (again->serial, lease->serial);
+}
+
+/* What is still open when no guest is known to live is kept from everybody, until it is closed and an operator has looked. */
 static void
 test_release_in_use (void **state) {
   Test *t = *state;
@@ -209,19 +246,131 @@ test_release_in_use (void **state) {
   GError *error = NULL;
 
   assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
-  fixture_add_process (t->fx, 400, "qemu", "/dev/vfio/10");
+  fixture_add_process (t->fx, 400, "dpdk", "/dev/vfio/10");
   fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
   assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", &error));
-  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "held open by process 400");
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE,
+                       "0000:01:10.0 was not put back and is quarantined: IOMMU group 10 was");
   lease = find (t, "0000:01:10.0");
-  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_int_equal (lease->state, VFPOOL_LEASE_QUARANTINED);
   assert_int_equal (lease->worker_pid, 0);
-  /* And acquiring it once more leaves it as it is, with the same serial. */
+  assert_string_equal (lease->reason, "IOMMU group 10 was still held open by process 400 (qemu (x) 1) after 0 s");
+  assert_false (vfpool_release_quarantined (t->vfpool, "0000:01:10.0", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "stop it, then try again");
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+  fixture_remove (t->fx, "/dev/vfio/10");
+  assert_true (vfpool_release_quarantined (t->vfpool, "0000:01:10.0", NULL));
+  assert_int_equal (count_leases (t), 1);
+}
+
+/* A lease whose process died before it looked at the VF, which somebody else has: nothing was touched, so nothing stays. */
+static void
+test_reconcile_untouched_in_use (void **state) {
+  Test *t = *state;
+
   assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
-  {
-    g_autoptr (VfpoolLease) again = find (t, "0000:01:10.0");
-    assert_int_equal (again->serial, lease->serial);
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  forget_saved (t, "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
+/* Nothing of one guest is left in the VF for the next: it is reset, where it offers that and no host's driver is at it. */
+static void
+test_reset (void **state) {
+  static const struct {
+    const char *methods; /* NULL: an older kernel, which does not tell */
+    const char *driver;
+    const char *expected;
+  } cases[] = {
+    { "flr bus\n", "vfio-pci", "1" },
+    { "bus\n", "vfio-pci", "" },
+    { NULL, "vfio-pci", "1" },
+    { "af_flr\n", "igbvf", "" },
+  };
+  Test *t = *state;
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *path = g_strconcat (t->fx->root, "/sys/bus/pci/devices/0000:01:10.0/reset", NULL), *text = NULL;
+
+    assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+    fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/reset", "%s", "");
+    fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.0/reset_method");
+    if (cases[i].methods)
+      fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/reset_method", "%s", cases[i].methods);
+    fixture_config (t->fx, strcmp (cases[i].driver, "vfio-pci") == 0 ? CONFIG : CONFIG_HOST);
+    fixture_set_driver (t->fx, "0000:01:10.0", cases[i].driver);
+    reopen (t);
+    assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", NULL));
+    assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    assert_string_equal (text, cases[i].expected);
   }
+}
+
+/* A VF that was made anew, or that somebody moved, is not what its lease says. */
+static void
+test_reconcile_mends (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_set_driver (t->fx, "0000:01:10.0", NULL);
+  /* Open: it is not touched. */
+  fixture_add_process (t->fx, 400, "dpdk", "/dev/vfio/10");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  fixture_remove (t->fx, "/proc/400");
+  /* This tree's kernel binds nothing, so mending must fail, and be seen to. */
+  assert_false (vfpool_reconcile (t->vfpool, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "0000:01:10.0 was not as its lease says and is quarantined");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_QUARANTINED);
+  assert_int_equal (lease->worker_pid, 0);
+}
+
+static void
+test_quarantined_device_vanished (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_QUARANTINED, 0, 0);
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.0");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
+static void
+assert_reconcile_says (Test *t, const char *expected) {
+  g_string_truncate (t->said, 0);
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_string_equal (t->said->str, expected);
+}
+
+static void
+test_members_are_told (void **state) {
+  Test *t = *state;
+
+  assert_reconcile_says (t, "");
+  assert_reconcile_says (t, "");
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.2");
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:00.0/virtfn1");
+  assert_reconcile_says (
+      t, "1 pool lan lost 0000:01:10.2: unplugged, the number of VFs was lowered, or the configuration changed\n");
+  assert_reconcile_says (t, "");
+  fixture_add_pf (t->fx, "0000:01", 12, "vfio-pci", 10);
+  assert_reconcile_says (t, "1 pool lan gained 0000:01:10.2, 0000:01:10.4, 0000:01:10.6, 0000:01:11.0, 0000:01:11.2, "
+                            "0000:01:11.4, 0000:01:11.6, 0000:01:12.0 and 3 more\n");
+  /* A reboot makes everything new; so does a pool that was not there before. */
+  fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:02:10.0");
+  reopen (t);
+  assert_reconcile_says (t, "");
+  /* What `up` did itself is no news. */
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.2");
+  fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:00.0/virtfn1");
+  assert_true (vfpool_up (t->vfpool, NULL));
+  assert_reconcile_says (t, "");
 }
 
 /* A release that died left the VF prepared for its guest, and the guest's old process is not quite gone: acquiring again must
@@ -487,7 +636,13 @@ main (void) {
     TEST (test_all_or_none),
     TEST (test_addresses),
     TEST (test_group_open),
+    TEST (test_release_from_living_guest),
     TEST (test_release_in_use),
+    TEST (test_reconcile_untouched_in_use),
+    TEST (test_reset),
+    TEST (test_reconcile_mends),
+    TEST (test_quarantined_device_vanished),
+    TEST (test_members_are_told),
     TEST (test_reconcile),
     TEST (test_manual_guests_stay),
     TEST (test_reboot),

@@ -70,8 +70,9 @@ first=$(vf_bdf $pf 0)
 vfpool acquire --guest manual/holder --pool lan >/dev/null
 exec 9<>"/dev/vfio/$(iommu_group "$first")"
 exits "release while the guest has it open: 69" 69 vfpool release --guest manual/holder
+like "  says what to do" "$err" "vfpool release --quarantined $first"
 exec 9>&-
-exits "  and when it has closed it: 0" 0 vfpool release --guest manual/holder
+exits "  and when it has closed it: 0" 0 vfpool release --quarantined "$first"
 nothing_is_leased
 
 # --- 71 ---
