@@ -114,10 +114,12 @@ vfpool_process_start_time (const char *root, gint64 pid) {
   /* The command (field 2) is in parentheses and may itself hold blanks and parentheses: count from the last one. */
   const char *c = stat ? strrchr (stat, ')') : NULL;
   long long start;
+  char state;
 
   if (!c
-      || sscanf (c + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld", &start)
-             != 1)
+      || sscanf (c + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld", &state,
+                 &start)
+             != 2)
     return 0;
-  return start;
+  return state == 'Z' || state == 'X' ? 0 : start; /* dead, and its parent has not asked for its exit status yet */
 }

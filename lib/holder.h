@@ -30,6 +30,6 @@ char *vfpool_holder_find (const char *root, int group);
 /* "process 1234 (qemu-system-x86)", for g_free(). */
 char *vfpool_holder_describe (const char *root, int pid);
 
-/* The start time of @pid in clock ticks since boot, or 0 when there is no such process: with the PID it names a process
- * for good (proc(5), /proc/PID/stat field 22). */
+/* The start time of @pid in clock ticks since boot, or 0 when there is no such process or only its zombie is left: with the
+ * PID it names a process for good (proc(5), /proc/PID/stat field 22). */
 gint64 vfpool_process_start_time (const char *root, gint64 pid);

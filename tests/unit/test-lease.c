@@ -443,6 +443,21 @@ test_reconcile (void **state) {
   }
 }
 
+/* A worker that was killed and whose parent has not taken notice yet works no more. */
+static void
+test_worker_is_zombie (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_add_process (t->fx, 400, "", NULL);
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RELEASING, 400, 0);
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 1);
+  fixture_write (t->fx, "/proc/400/stat", "400 (vfpool) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4000 20\n");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
 static void
 test_manual_guests_stay (void **state) {
   Test *t = *state;
@@ -644,6 +659,7 @@ main (void) {
     TEST (test_quarantined_device_vanished),
     TEST (test_members_are_told),
     TEST (test_reconcile),
+    TEST (test_worker_is_zombie),
     TEST (test_manual_guests_stay),
     TEST (test_reboot),
     TEST (test_device_vanished),
