@@ -31,6 +31,10 @@
 /* A reader is only ever held up by another process that reads the log for the first time, for less than a ms. */
 #define READER_WAIT 1000
 
+/* Between two tries to take the lock. */
+#define MIN_PAUSE_US 1000
+#define MAX_PAUSE_US (25 * 1000)
+
 /* It is exchanged once in its life, if ever. */
 #define MAX_EXCHANGES 10
 
@@ -109,14 +113,31 @@ fold_log (void *data, sqlite3 *db, const char *name, int pages) {
   return SQLITE_OK;
 }
 
+/* Bounds a wait by the clock. SQLite's own handler adds up the pauses that it asked for, which on a busy host is a fraction
+ * of the time that passes. Pauses grow, so that many who wait do not keep those from running who are waited for. */
+static int
+wait_for_lock (void *data, int tries) {
+  VfpoolLedger *self = data;
+  gint64 now = g_get_monotonic_time ();
+
+  if (tries == 0)
+    self->wait_until = now + self->wait * G_TIME_SPAN_MILLISECOND;
+  if (now >= self->wait_until)
+    return 0;
+  g_usleep ((gulong)MIN (MIN_PAUSE_US * (1 + tries), MAX_PAUSE_US));
+  return 1;
+}
+
 static VfpoolLedger *
 connect_file (const char *path, int flags, int wait, int *rc) {
   VfpoolLedger *self = g_new0 (VfpoolLedger, 1);
 
   self->path = g_strdup (path);
+  self->policy = -1;
   *rc = sqlite3_open_v2 (path, &self->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
   sqlite3_extended_result_codes (self->db, 1);
-  sqlite3_busy_timeout (self->db, wait);
+  self->wait = wait;
+  sqlite3_busy_handler (self->db, wait_for_lock, self);
   /* A damaged or planted file must not make SQLite do more than read tables. */
   sqlite3_db_config (self->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   sqlite3_db_config (self->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -14,6 +14,9 @@ struct _VfpoolLedger {
   dev_t dev;  /* which file that was when it was opened */
   ino_t ino;
   gboolean in_transaction;
+  int policy;        /* how the thread was scheduled before it took the lock; -1: that was left as it was */
+  int wait;          /* longest wait for another process, in ms */
+  gint64 wait_until; /* when the wait that is going on ends, by the monotonic clock */
 };
 
 /* Longest wait for another process, in ms. Nothing slow happens under the lock, so only a stuck process gets there. */

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ledger.h"
+#include "ledger-private.h"
 #include "tree.h"
 
 #define ONE "0000:01:10.0"
@@ -419,6 +420,51 @@ log_stays_small (void **state) {
   }
   assert_true (largest > 0);
   assert_in_range (largest, 1, 200 * 4120);
+}
+
+/* ---- The lock ---- */
+
+/* Whether this machine lets us go before ordinary threads. */
+static gboolean
+may_go_first (void) {
+  const struct sched_param first = { .sched_priority = 1 }, ordinary = { 0 };
+
+  return sched_setscheduler (0, SCHED_FIFO, &first) == 0 && sched_setscheduler (0, SCHED_OTHER, &ordinary) == 0;
+}
+
+/* Only as long as a thread has the lock it goes before others, however that ends. */
+static void
+holder_goes_first (void **state) {
+  const Fixture *f = *state;
+  g_autoptr (VfpoolLedger) ledger = opened (f);
+  const int first = may_go_first () ? SCHED_FIFO : SCHED_OTHER;
+
+  assert_true (vfpool_ledger_begin (ledger, NULL));
+  assert_int_equal (sched_getscheduler (0), first);
+  assert_true (vfpool_ledger_commit (ledger, NULL));
+  assert_int_equal (sched_getscheduler (0), SCHED_OTHER);
+  assert_true (vfpool_ledger_begin (ledger, NULL));
+  vfpool_ledger_rollback (ledger);
+  assert_int_equal (sched_getscheduler (0), SCHED_OTHER);
+  assert_true (vfpool_ledger_begin (ledger, NULL));
+  g_clear_pointer (&ledger, vfpool_ledger_close);
+  assert_int_equal (sched_getscheduler (0), SCHED_OTHER);
+}
+
+static void
+wait_is_bounded (void **state) {
+  const Fixture *f = *state;
+  g_autoptr (VfpoolLedger) ledger = opened (f), other = opened (f);
+  g_autoptr (GError) error = NULL;
+
+  assert_true (vfpool_ledger_begin (other, NULL));
+  ledger->wait = 50;
+  assert_false (vfpool_ledger_begin (ledger, &error));
+  assert_error (error, VFPOOL_ERROR_BUSY, "another process held");
+  vfpool_ledger_rollback (other);
+  assert_int_equal (sched_getscheduler (0), SCHED_OTHER);
+  /* The next wait begins anew. */
+  assert_true (vfpool_ledger_begin (ledger, NULL));
 }
 
 /* ---- Read-only ---- */
@@ -1057,6 +1103,8 @@ main (void) {
     CASE (nonsense_is_not_written),
     CASE (history_is_bounded),
     CASE (log_stays_small),
+    CASE (holder_goes_first),
+    CASE (wait_is_bounded),
     CASE (reader_makes_nothing),
     CASE (reader_repairs_nothing),
     CASE (damaged_ledger_is_kept_aside),
