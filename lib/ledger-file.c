@@ -43,15 +43,11 @@ static const char *const companions[] = { "", "-wal", "-shm" };
 /* ---- The folder ---- */
 
 static gboolean
-is_permission (int err) {
-  return err == EACCES || err == EPERM || err == EROFS;
-}
-
-static gboolean
 fail_errno (const char *doing, const char *path, int err, GError **error) {
-  g_set_error (error, VFPOOL_ERROR, is_permission (err) ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_CORRUPT,
-               "cannot %s %s: %s%s", doing, path, g_strerror (err),
-               is_permission (err) && geteuid () != 0 ? "; try again as root" : "");
+  VfpoolError code = vfpool_ledger_errno_code (err);
+
+  g_set_error (error, VFPOOL_ERROR, code, "cannot %s %s: %s%s", doing, path, g_strerror (err),
+               code == VFPOOL_ERROR_DENIED && geteuid () != 0 ? "; try again as root" : "");
   return FALSE;
 }
 

@@ -14,6 +14,14 @@ vfpool_ledger_rc_is_damage (int rc) {
   return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
+VfpoolError
+vfpool_ledger_errno_code (int err) {
+  if (err == EACCES || err == EPERM || err == EROFS)
+    return VFPOOL_ERROR_DENIED;
+  return err ? VFPOOL_ERROR_KERNEL : VFPOOL_ERROR_CORRUPT;
+}
+
+/* What SQLite could not do because the kernel refused (@err) says nothing about the file. */
 static VfpoolError
 code_of (int rc, int err) {
   switch (rc & 0xff) {
@@ -25,8 +33,11 @@ code_of (int rc, int err) {
   case SQLITE_PERM:
   case SQLITE_AUTH:
     return VFPOOL_ERROR_DENIED;
+  case SQLITE_IOERR:
+  case SQLITE_FULL:
+    return vfpool_ledger_errno_code (err ? err : EIO); /* SQLite does not always keep the number */
   case SQLITE_CANTOPEN:
-    return err == EACCES || err == EPERM || err == EROFS ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_CORRUPT;
+    return vfpool_ledger_errno_code (err);
   default:
     return VFPOOL_ERROR_CORRUPT;
   }

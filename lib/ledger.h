@@ -22,11 +22,11 @@ typedef struct _VfpoolLedger VfpoolLedger;
  *
  * Opens or makes the ledger. A file that is no ledger (garbage, truncated, failed integrity) is renamed to
  * ledger.db.unusable-TIME, with its -wal and -shm, under a lock file, never deleted. A ledger of a newer vfpool (schema
- * version) is left alone: VFPOOL_ERROR_CORRUPT says so. So is every failure that is not the file's own fault (I/O, full
- * disk, permission).
+ * version) is left alone: VFPOOL_ERROR_CORRUPT says so. So it is in every failure that is not the file's own fault (I/O,
+ * full disk: VFPOOL_ERROR_KERNEL; permission).
  *
  * Returns: (transfer full): for vfpool_ledger_close(); NULL: VFPOOL_ERROR_DENIED (folder cannot be made or written),
- *   VFPOOL_ERROR_BUSY, VFPOOL_ERROR_CORRUPT.
+ *   VFPOOL_ERROR_BUSY, VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_CORRUPT.
  */
 VfpoolLedger *vfpool_ledger_open (const char *root, char **replaced, GError **error);
 

@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -856,30 +857,64 @@ bad_folder_is_refused (void **state) {
   assert_error (error, VFPOOL_ERROR_DENIED, "does not belong to root");
 }
 
+/* In a process of its own, whose status this is: the opening fails with @code, and the message names @part. */
 static int
-open_is_denied (const Fixture *f, const char *path) {
+opening_fails (const Fixture *f, int code, const char *part) {
   g_autofree char *replaced = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (VfpoolLedger) ledger = NULL;
+  g_autoptr (VfpoolLedger) ledger = vfpool_ledger_open (f->root, &replaced, &error);
 
-  if (geteuid () == 0 && setuid (65534) != 0)
-    return 2;
-  ledger = vfpool_ledger_open (f->root, &replaced, &error);
-  if (!ledger && g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_DENIED) && strstr (error->message, path))
+  if (!ledger && g_error_matches (error, VFPOOL_ERROR, code) && strstr (error->message, part))
     return 0;
   fprintf (stderr, "%s\n", error ? error->message : "no error");
   return 1;
 }
 
+static int
+open_is_denied (const Fixture *f, const char *path) {
+  if (geteuid () == 0 && setuid (65534) != 0)
+    return 2;
+  return opening_fails (f, VFPOOL_ERROR_DENIED, path);
+}
+
+/* No file may grow: what a full disk is like. */
+static int
+open_finds_no_room (const Fixture *f, const char *part) {
+  const struct rlimit none = { 0, 0 };
+
+  signal (SIGXFSZ, SIG_IGN);
+  if (setrlimit (RLIMIT_FSIZE, &none) != 0)
+    return 2;
+  return opening_fails (f, VFPOOL_ERROR_KERNEL, part);
+}
+
+/* @child, in a process of its own, finds all as it should be. */
 static void
-assert_denied_for_others (const Fixture *f, const char *path) {
+assert_in_child (int (*child) (const Fixture *f, const char *part), const Fixture *f, const char *part) {
   int status;
   pid_t pid = fork ();
 
   if (pid == 0)
-    _exit (open_is_denied (f, path));
+    _exit (child (f, part));
   assert_int_equal (waitpid (pid, &status, 0), pid);
   assert_int_equal (status, 0);
+}
+
+static void
+assert_denied_for_others (const Fixture *f, const char *path) {
+  assert_in_child (open_is_denied, f, path);
+}
+
+/* The kernel's answer, not vfpool's own fault, and nothing half made stays in the way. */
+static void
+write_that_the_kernel_refuses_is_no_internal_error (void **state) {
+  const Fixture *f = *state;
+  g_autofree char *replaced = NULL;
+  g_autoptr (GError) error = NULL;
+
+  assert_in_child (open_finds_no_room, f, "make the ledger");
+  vfpool_ledger_close (vfpool_ledger_open (f->root, &replaced, &error));
+  assert_null (error);
 }
 
 static void
@@ -1120,6 +1155,7 @@ main (void) {
     CASE (survives_noise),
     CASE (bad_folder_is_refused),
     CASE (unwritable_folder_is_denied),
+    CASE (write_that_the_kernel_refuses_is_no_internal_error),
     CASE (one_of_many_gets_the_vf),
     CASE (garbage_is_replaced_once),
     CASE (kill_at_any_moment_loses_nothing),
