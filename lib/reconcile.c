@@ -14,7 +14,8 @@
  *                            acquires and the hypervisor that starts there is nothing to see of the guest
  *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
  *
- * In every case that puts back, a VF that somebody still has open is not touched: it is quarantined after a while
+ * Leases are read once and judged one after the other, so a verdict may be old: it is carried out only on a lease that is
+ * still as it was read. In every case that puts back, a VF that somebody still has open is not touched: it is quarantined after a while
  * (release.c). It cannot be told of manual guests and containers whether they live. At the end the operator hears which VFs
  * appeared in the pools and which vanished.
  */
@@ -70,11 +71,6 @@ judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
 
 /* ---- An active lease whose VF is not as it says ---- */
 
-static gboolean
-is_same_active (const VfpoolWanted *wanted, const VfpoolLease *now) {
-  return now->state == VFPOOL_LEASE_ACTIVE && now->serial == wanted->read->serial;
-}
-
 /* Within its grace a guest that is not seen may be about to start or be about to be released; its hypervisor may be moving the
  * VF just now. */
 static gboolean
@@ -111,7 +107,7 @@ prepare_again (Vfpool *self, const VfpoolFunction *function, VfpoolLease *claime
 
 static gboolean
 mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
-  const VfpoolWanted wanted = { lease->address, is_same_active, lease, FALSE };
+  const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, FALSE };
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, lease->address);
   g_autoptr (VfpoolLease) claimed = NULL;
@@ -134,7 +130,7 @@ settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
 
   if (!judge (self, lease, &verdict))
     return mend (self, lease, error);
-  if (!vfpool_release_as (self, lease, verdict.event, verdict.detail, error))
+  if (!vfpool_release_as_read (self, lease, verdict.event, verdict.detail, error))
     return FALSE;
   vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%s of %s/%s, slot %s: %s: %s", lease->address,
                      vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, lease->slot, verdict.event,

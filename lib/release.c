@@ -79,18 +79,30 @@ put_back (Vfpool *self, VfpoolLease *claimed, const char *event, const char *det
 
 /* ---- The ways to ask for it ---- */
 
-gboolean
-vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
-  /* What is quarantined stays so until it is put back: its guest may have another VF for the slot by now. */
-  const VfpoolWanted wanted = { lease->address, is_same_lease, lease, !is_quarantined (lease) };
+static gboolean
+release_wanted (Vfpool *self, const VfpoolWanted *wanted, const char *event, const char *detail, GError **error) {
   GError *local = NULL;
-  g_autoptr (VfpoolLease) claimed = vfpool_work_take (self, &wanted, &local);
+  g_autoptr (VfpoolLease) claimed = vfpool_work_take (self, wanted, &local);
 
   if (local) {
     g_propagate_error (error, local);
     return FALSE;
   }
   return !claimed || put_back (self, claimed, event, detail, error);
+}
+
+gboolean
+vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  const VfpoolWanted wanted = { lease->address, is_same_lease, lease, TRUE };
+
+  return release_wanted (self, &wanted, event, detail, error);
+}
+
+gboolean
+vfpool_release_as_read (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, TRUE };
+
+  return release_wanted (self, &wanted, event, detail, error);
 }
 
 gboolean

@@ -72,6 +72,14 @@ vfpool_work_wait (Vfpool *self, const VfpoolLease *lease, gint64 *waited, GError
 
 /* ---- Taking over a lease ---- */
 
+gboolean
+vfpool_work_is_as_read (const VfpoolWanted *self, const VfpoolLease *now) {
+  const VfpoolLease *read = self->read;
+
+  return now->serial == read->serial && now->state == read->state && now->worker_pid == read->worker_pid
+         && now->worker_start == read->worker_start;
+}
+
 /* One try: all that decides is read in the transaction that claims. @lease: (out): the lease as it is now, NULL: there is
  * none such. @busy: (out): another one works on it, nothing was done. */
 static gboolean
@@ -88,7 +96,9 @@ try_take (Vfpool *self, const VfpoolWanted *wanted, VfpoolLease **lease, gboolea
   if (ok && *lease)
     *busy = vfpool_work_is_busy (self, *lease);
   if (ok && *lease && !*busy) {
-    if (wanted->to_release)
+    /* What is quarantined stays so until it is put back, its guest may have another VF for the slot by now; and what was only
+     * reserved never becomes active, so that the next reconcile tries again when it cannot be put back now. */
+    if (wanted->to_release && (*lease)->state == VFPOOL_LEASE_ACTIVE)
       (*lease)->state = VFPOOL_LEASE_RELEASING;
     vfpool_work_claim (self, *lease);
     ok = vfpool_ledger_update (ledger, *lease, FALSE, error);

@@ -32,8 +32,12 @@ struct _VfpoolWanted {
   const char *address;
   gboolean (*is_wanted) (const VfpoolWanted *self, const VfpoolLease *now); /* decides under the lock */
   const VfpoolLease *read; /* for is_wanted(): the lease as it was when its caller decided */
-  gboolean to_release;     /* it becomes `releasing`, so that a guest that starts again meanwhile waits */
+  gboolean to_release;     /* an active one becomes `releasing`, so that a guest that starts again meanwhile waits */
 };
+
+/* An is_wanted(): only the lease as it was read, that nobody has begun to work on since. For who decided by how far it was: a
+ * serial stands for a lease from `reserved` to its end, and the worker that has died since may have finished before. */
+gboolean vfpool_work_is_as_read (const VfpoolWanted *self, const VfpoolLease *now);
 
 /**
  * vfpool_work_take: makes the calling thread the worker of a lease, waiting for another one that is at work.

@@ -458,6 +458,35 @@ test_worker_is_zombie (void **state) {
   assert_int_equal (count_leases (t), 0);
 }
 
+/* Called when reconcile has dealt with the first lease: the second one's acquire succeeds meanwhile, and its process ends. */
+static void
+finish_acquire (VfpoolMessageLevel level G_GNUC_UNUSED, const char *message G_GNUC_UNUSED, gpointer user_data) {
+  Test *t = user_data;
+
+  if (count_leases (t) == 1) {
+    leave_as (t, "0000:01:10.2", VFPOOL_LEASE_ACTIVE, 0, 0);
+    fixture_remove (t->fx, "/proc/400");
+  }
+}
+
+static void
+test_reconcile_beside_acquire (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  vfpool_close (t->vfpool);
+  t->vfpool = vfpool_open (t->fx->root, finish_acquire, t, NULL);
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  assert_acquires (t, "b", "s0=lan", "0000:01:10.2");
+  fixture_add_process (t->fx, 400, "vfpool", NULL);
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RELEASING, 401, 0);
+  leave_as (t, "0000:01:10.2", VFPOOL_LEASE_RESERVED, 400, 0);
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 1);
+  lease = find (t, "0000:01:10.2");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+}
+
 static void
 test_manual_guests_stay (void **state) {
   Test *t = *state;
@@ -660,6 +689,7 @@ main (void) {
     TEST (test_members_are_told),
     TEST (test_reconcile),
     TEST (test_worker_is_zombie),
+    TEST (test_reconcile_beside_acquire),
     TEST (test_manual_guests_stay),
     TEST (test_reboot),
     TEST (test_device_vanished),
