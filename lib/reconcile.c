@@ -3,21 +3,27 @@
  * Bringing ledger and kernel together again. What is done, per state of a lease:
  *
  *   of another boot          void: removed when the ledger is opened (handle.c)
+ *   any, worker lives        left alone: somebody acquires or releases it, or is `up` (up.c)
  *   device not there         removed, told; a quarantined one too: if it comes back, it is made anew
- *   reserved, worker lives   left alone: somebody is acquiring
- *   reserved, worker died    undone: the VF is put back, the lease ends
- *   releasing, worker lives  left alone
- *   releasing, worker died   finished
+ *   reserved, worker died    undone: the VF is put back as far as it was changed, the lease ends
+ *   releasing, worker died   finished; the guest's other leases are judged by themselves
  *   active, guest lives or   left alone; but when nobody has the VF open and it is not as the lease says (another driver,
  *     cannot be told         MAC or VLAN: it was made anew, or somebody moved it), it is prepared again, else quarantined
  *   active, guest gone       released; within the start grace it is left alone, because between the hook that
  *                            acquires and the hypervisor that starts there is nothing to see of the guest
  *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
  *
- * Leases are read once and judged one after the other, so a verdict may be old: it is carried out only on a lease that is
- * still as it was read. In every case that puts back, a VF that somebody still has open is not touched: it is quarantined after a while
- * (release.c). It cannot be told of manual guests and containers whether they live. At the end the operator hears which VFs
- * appeared in the pools and which vanished.
+ * It cannot be told of manual guests and containers whether they live. Leases are read once and judged one after the other, so
+ * a verdict may be old: it is carried out only on a lease that is still as it was read. In every case that puts back, a VF
+ * that somebody still has open is not touched: it is quarantined after a while (release.c). So is one that cannot be put
+ * back (work.c). A failure over one lease does not keep the others from being settled.
+ *
+ * What has no lease is left alone: a free VF on the wrong driver is parked by `up`, and a VF that somebody holds without a
+ * lease shows as foreign. A ledger that was lost is filled from the kernel's view when it is opened (rebuild.c). At the end
+ * the operator hears which VFs appeared in the pools and which vanished.
+ *
+ * Reconcile may die anywhere too. It writes that it works on a lease before it touches the VF, and ends the lease after;
+ * what it leaves is `releasing, worker died`, or what it found. Putting back begins with looking, so it can be done twice.
  */
 #include "guest.h"
 #include "holder.h"
