@@ -14,8 +14,7 @@
 /* The network interface through which the VF's attributes are set; NULL: it has none (it is no VF, or no NIC's). */
 static char *
 find_pf_netdev (const char *root, const VfpoolFunction *function) {
-  /* Netlink speaks to the running kernel only; a tree that stands in for it has no network. */
-  if (*root || !function->pf || function->index < 0)
+  if (!vfpool_vfnet_sees (root) || !function->pf || function->index < 0)
     return NULL;
   return vfpool_host_netdev (root, function->pf);
 }
@@ -99,7 +98,7 @@ parked_of (const VfpoolLease *lease, VfpoolPark park) {
 /* The way to the attributes that were saved is gone: the PF's interface may have been moved to another network namespace. */
 static gboolean
 check_way_back (const char *root, const VfpoolLease *lease, const char *netdev, GError **error) {
-  if (*root || netdev || !*lease->saved.mac)
+  if (!vfpool_vfnet_sees (root) || netdev || !*lease->saved.mac)
     return TRUE;
   g_set_error (
       error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,

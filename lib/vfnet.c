@@ -234,6 +234,11 @@ read_attributes (Socket *socket, const char *netdev, int index, VfpoolVfnet *out
 }
 
 gboolean
+vfpool_vfnet_sees (const char *root) {
+  return !*root;
+}
+
+gboolean
 vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **error) {
   g_autoptr (Socket) socket = open_socket (error);
 

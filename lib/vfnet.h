@@ -7,6 +7,10 @@
 
 #include "private.h"
 
+/* Whether the network that netlink shows is that of the host at @root: netlink speaks to the running kernel only, a tree that
+ * stands in for it has no network. */
+gboolean vfpool_vfnet_sees (const char *root);
+
 /* Reads what @pf_netdev says of its VF number @index. VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_NOT_FOUND (no such VF). */
 gboolean vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **error);
 
