@@ -23,8 +23,10 @@ typedef struct {
   Vfpool *self;
   const VfpoolRequest *request;
   VfpoolHost *host;
-  GArray *choices;   /* of VfpoolChoice, one a slot that concerns vfpool */
-  GPtrArray *held;   /* of VfpoolLease or NULL, by choice: what the guest holds and has open: left alone */
+  GArray *choices; /* of VfpoolChoice, one a slot that concerns vfpool */
+  GPtrArray *held; /* of VfpoolLease or NULL, by choice: what the guest holds and has open: left alone */
+  GPtrArray
+      *before; /* of VfpoolLease or NULL, by choice: what the guest held, as it was before this call reserved it anew */
   GPtrArray *leases; /* of VfpoolLease, by choice: reserved by this call, or held */
   gint64 waited;
 } Acquire;
@@ -39,10 +41,19 @@ unref_lease (gpointer data) {
   g_clear_pointer ((VfpoolLease **)&data, vfpool_lease_unref);
 }
 
+/* Makes *@array anew, with no lease for each choice. */
+static void
+begin_array (const Acquire *a, GPtrArray **array) {
+  g_clear_pointer (array, g_ptr_array_unref);
+  *array = g_ptr_array_new_with_free_func (unref_lease);
+  g_ptr_array_set_size (*array, (int)a->choices->len);
+}
+
 static void
 acquire_clear (Acquire *a) {
   g_clear_pointer (&a->choices, g_array_unref);
   g_clear_pointer (&a->held, g_ptr_array_unref);
+  g_clear_pointer (&a->before, g_ptr_array_unref);
   g_clear_pointer (&a->leases, g_ptr_array_unref);
   g_clear_pointer (&a->host, vfpool_host_free);
 }
@@ -177,9 +188,7 @@ settle (Acquire *a, gboolean *again, GError **error) {
   g_autoptr (GPtrArray) leases = ledger ? vfpool_ledger_leases (ledger, error) : NULL;
 
   *again = FALSE;
-  g_clear_pointer (&a->held, g_ptr_array_unref);
-  a->held = g_ptr_array_new_with_free_func (unref_lease);
-  g_ptr_array_set_size (a->held, (int)a->choices->len);
+  begin_array (a, &a->held);
   for (guint i = 0; i < a->choices->len; i++)
     g_array_index (a->choices, VfpoolChoice, i).chosen = NULL;
   for (guint i = 0; leases && i < a->choices->len && !*again; i++)
@@ -233,6 +242,8 @@ reserve_slot (Acquire *a, VfpoolLedger *ledger, guint i, GPtrArray *leases, GErr
     a->leases->pdata[i] = make_lease (a, choice);
     return vfpool_ledger_add (ledger, a->leases->pdata[i], error);
   }
+  if (!vfpool_ledger_find (ledger, own->address, (VfpoolLease **)&a->before->pdata[i], error))
+    return FALSE;
   a->leases->pdata[i] = vfpool_lease_ref (own);
   fill_lease (a, choice, own);
   return vfpool_ledger_update (ledger, own, TRUE, error);
@@ -268,9 +279,8 @@ reserve (Acquire *a, gboolean *again, GError **error) {
   ok = leases != NULL;
   *again = ok && !is_settled (a, leases);
   ok = ok && !*again && vfpool_choose (a->request, a->choices, leases, error);
-  g_clear_pointer (&a->leases, g_ptr_array_unref);
-  a->leases = g_ptr_array_new_with_free_func (unref_lease);
-  g_ptr_array_set_size (a->leases, (int)a->choices->len);
+  begin_array (a, &a->before);
+  begin_array (a, &a->leases);
   for (guint i = 0; ok && i < a->choices->len; i++)
     ok = reserve_slot (a, ledger, i, leases, error);
   return vfpool_handle_end (ledger, ok, error) || *again;
@@ -333,7 +343,7 @@ save (Acquire *a, gboolean *again, GError **error) {
       *again = TRUE;
       return TRUE;
     }
-    if (!lease->has_saved && !vfpool_prepare_save (a->self->root, f, lease, error))
+    if (!vfpool_prepare_save (a->self->root, f, lease, error))
       return FALSE;
   }
   return write_leases (a, NULL, NULL, error);
@@ -349,12 +359,15 @@ prepare (Acquire *a, GError **error) {
   return TRUE;
 }
 
-/* Leaves a lease that was there before to its guest: the VF is open and must not be touched, and what has to be put back one
- * day must not be forgotten. */
+/* Leaves lease @i, that was there before, to its guest: the VF is open and must not be touched. So the lease has to say what it
+ * said before, of what the VF is like and of what has to be put back one day. */
 static gboolean
-leave_active (Acquire *a, VfpoolLease *lease, GError **error) {
-  set_active (lease);
-  return vfpool_work_update (a->self, lease, error);
+leave_active (Acquire *a, guint i, GError **error) {
+  VfpoolLease *before = a->before->pdata[i];
+
+  before->serial = ((const VfpoolLease *)a->leases->pdata[i])->serial;
+  set_active (before);
+  return vfpool_work_update (a->self, before, error);
 }
 
 /* Gives back what this call reserved. What was not saved was not touched. */
@@ -368,7 +381,7 @@ undo (Acquire *a, const char *reason) {
     if (!lease || a->held->pdata[i])
       continue;
     if (lease->has_saved && g_array_index (a->choices, VfpoolChoice, i).chosen->held_by)
-      ok = leave_active (a, lease, &local);
+      ok = leave_active (a, i, &local);
     else if (!lease->has_saved)
       ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);
     else

@@ -35,6 +35,8 @@ vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLea
         lease->slot, lease->address);
     return FALSE;
   }
+  if (lease->has_saved)
+    return TRUE;
   if (netdev && !vfpool_vfnet_read (netdev, function->index, &lease->saved, error)) {
     g_prefix_error (error, "%s: ", lease->address);
     return FALSE;
@@ -64,13 +66,29 @@ set_attributes (const char *netdev, const VfpoolFunction *function, const Vfpool
   return FALSE;
 }
 
+/* The same, and what the request leaves open is as it was before the guest had the VF: the guest may have asked for more the
+ * last time, and not have given the VF back since. */
+static VfpoolVfnet
+wanted_anew (const VfpoolLease *lease) {
+  VfpoolVfnet wanted = lease->saved;
+
+  if (lease->mac)
+    g_strlcpy (wanted.mac, lease->mac, sizeof wanted.mac);
+  if (lease->vlan != VFPOOL_VLAN_UNSET) {
+    wanted.vlan = lease->vlan;
+    wanted.vlan_qos = 0;
+    wanted.vlan_proto = ETH_P_8021Q;
+  }
+  return wanted;
+}
+
 gboolean
 vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, GError **error) {
-  g_autofree char *netdev = asks_for_attributes (lease) ? find_pf_netdev (root, function) : NULL;
-  const VfpoolVfnet wanted = wanted_of (lease);
+  g_autofree char *netdev = find_pf_netdev (root, function);
+  const VfpoolVfnet anew = wanted_anew (lease), wanted = wanted_of (lease);
 
-  return set_attributes (netdev, function, &wanted, error) && vfpool_device_bind_vfio (root, lease->address, error)
-         && set_attributes (netdev, function, &wanted, error);
+  return set_attributes (netdev, function, &anew, error) && vfpool_device_bind_vfio (root, lease->address, error)
+         && (!asks_for_attributes (lease) || set_attributes (netdev, function, &wanted, error));
 }
 
 gboolean

@@ -7,7 +7,8 @@
 
 #include "handle.h"
 
-/* Fills the lease's `saved` with what the VF is like now. Touches nothing. */
+/* Fills the lease's `saved` with what the VF is like now, unless that was done before. Touches nothing. BAD_INPUT: the lease
+ * asks for what this function has not. */
 gboolean vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLease *lease, GError **error);
 /* Gives the VF its MAC and VLAN, puts it on vfio-pci, and reads all of it back. Needs a saved lease. */
 gboolean vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, GError **error);

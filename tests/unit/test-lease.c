@@ -395,6 +395,36 @@ test_acquire_while_old_process_ends (void **state) {
   assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
 }
 
+/* The guest is refused because its old process still has the VF: its lease must go on telling what the VF is like, and not what
+ * was asked for in vain. */
+static void
+test_refused_again_changes_nothing (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=0000:01:10.0", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.0 is still in use");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_true (lease->by_pool);
+}
+
+/* A VF that has no network attributes, held already: asking for a MAC is as wrong as the first time. */
+static void
+test_acquire_again_with_mac (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_MANUAL, "a", NULL, NULL);
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  assert_true (vfpool_request_add_pool (request, "s0", "lan", "52:54:00:00:00:01", -1, NULL));
+  assert_null (vfpool_acquire (t->vfpool, request, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "slot s0 asks for a MAC or VLAN");
+}
+
 /* What a killed `vfpool up` held must not keep the next one from its work. */
 static void
 test_up_after_killed_up (void **state) {
@@ -697,6 +727,8 @@ main (void) {
     TEST (test_failed_prepare_is_undone),
     TEST (test_lost_ledger),
     TEST (test_acquire_while_old_process_ends),
+    TEST (test_refused_again_changes_nothing),
+    TEST (test_acquire_again_with_mac),
     TEST (test_up_after_killed_up),
     TEST (test_status),
     TEST (test_status_without_ledger),
