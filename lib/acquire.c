@@ -314,11 +314,18 @@ set_active (VfpoolLease *lease) {
   vfpool_work_end (lease);
 }
 
-/* Waits for the guest's own old process to let go of @f. */
+/* Waits up to @seconds for @f to be closed; notes in it who has it open still. */
 static gboolean
-wait_until_closed (Acquire *a, VfpoolFunction *f, GError **error) {
-  f->held_by = vfpool_holder_wait_closed (a->self->root, f->iommu_group, a->self->config->release_wait);
-  if (!f->held_by)
+is_closed (const Acquire *a, VfpoolFunction *f, int seconds) {
+  g_free (f->held_by);
+  f->held_by = vfpool_holder_wait_closed (a->self->root, f->iommu_group, seconds);
+  return !f->held_by;
+}
+
+/* For what the guest's own old process may have open. */
+static gboolean
+wait_until_closed (const Acquire *a, VfpoolFunction *f, GError **error) {
+  if (is_closed (a, f, a->self->config->release_wait))
     return TRUE;
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
                "%s is still in use: IOMMU group %d was held open by %s for %d s; stop it, then try again", f->address,
@@ -338,8 +345,7 @@ save (Acquire *a, gboolean *again, GError **error) {
     /* What was prepared for this guest before is this guest's: it is waited for, not exchanged for another VF. */
     if (lease->has_saved && !wait_until_closed (a, f, error))
       return FALSE;
-    if (vfpool_holder_group_is_open (a->self->root, f->iommu_group)) {
-      f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
+    if (!is_closed (a, f, 0)) {
       *again = TRUE;
       return TRUE;
     }
