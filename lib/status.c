@@ -182,11 +182,10 @@ add_pfs (const Status *status, GVariantBuilder *pfs) {
   return found;
 }
 
-/* Adds the VFs pool by pool, each once, then the VFs that are in no pool. */
+/* Adds the VFs pool by pool, each once, then the VFs that are in no pool. @seen: (out): of VfpoolFunction: all these. */
 static void
-add_vfs (const Status *status, GPtrArray *pfs, GVariantBuilder *pools, GVariantBuilder *vfs) {
+add_vfs (const Status *status, GPtrArray *pfs, GHashTable *seen, GVariantBuilder *pools, GVariantBuilder *vfs) {
   const VfpoolConfig *config = status->self->config;
-  g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
 
   for (guint i = 0; i < config->pools->len; i++) {
     const VfpoolPool *pool = g_ptr_array_index (config->pools, i);
@@ -208,15 +207,21 @@ add_vfs (const Status *status, GPtrArray *pfs, GVariantBuilder *pools, GVariantB
   }
 }
 
-/* Adds the leases whose device has vanished: an operator must see that somebody still counts on it. */
+/* Adds what is leased and was not seen so far, because the device has vanished, or is no VF and was taken out of its pool:
+ * an operator must see that somebody still counts on it. */
 static void
-add_vanished (const Status *status, GVariantBuilder *vfs) {
+add_other_leases (const Status *status, GHashTable *seen, GVariantBuilder *vfs) {
   for (guint i = 0; i < status->leases->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (status->leases, i);
     VfpoolFunction gone = { .address = lease->address, .index = -1, .iommu_group = -1, .numa_node = -1 };
+    VfpoolFunction *function = vfpool_host_function (status->host, lease->address);
 
-    if (find_lease (status, lease->address) && !vfpool_host_function (status->host, lease->address))
+    if (!find_lease (status, lease->address))
+      continue;
+    if (!function)
       g_variant_builder_add_value (vfs, describe_vf (status, &gone, lease->pool, NULL));
+    else if (!g_hash_table_contains (seen, function))
+      g_variant_builder_add_value (vfs, describe_vf (status, function, NULL, NULL));
   }
 }
 
@@ -238,7 +243,7 @@ GVariant *
 vfpool_status (Vfpool *self, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   g_autoptr (GPtrArray) leases = read_leases (self, error), pf_functions = NULL;
-  g_autoptr (GHashTable) holders = NULL;
+  g_autoptr (GHashTable) holders = NULL, seen = g_hash_table_new (g_direct_hash, g_direct_equal);
   GVariantBuilder pfs, pools, vfs, result;
   Status status;
 
@@ -250,8 +255,8 @@ vfpool_status (Vfpool *self, GError **error) {
   g_variant_builder_init (&pools, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&vfs, G_VARIANT_TYPE ("aa{sv}"));
   pf_functions = add_pfs (&status, &pfs);
-  add_vfs (&status, pf_functions, &pools, &vfs);
-  add_vanished (&status, &vfs);
+  add_vfs (&status, pf_functions, seen, &pools, &vfs);
+  add_other_leases (&status, seen, &vfs);
 
   g_variant_builder_init (&result, G_VARIANT_TYPE_VARDICT);
   add (&result, "pfs", g_variant_builder_end (&pfs));

@@ -214,22 +214,33 @@ find_unparked (Up *up, const VfpoolPool *pool, GPtrArray *found) {
   }
 }
 
-static gboolean
-park_free (Up *up, GError **error) {
+/* Keeps the first error for the return value and tells the others. */
+static void
+keep_error (Up *up, GError **first, GError *error) {
+  if (!*first) {
+    *first = error;
+    return;
+  }
+  vfpool_handle_say (up->self, VFPOOL_MESSAGE_WARNING, "%s", error->message);
+  g_error_free (error);
+}
+
+static void
+park_free (Up *up, GError **first) {
   g_autoptr (GPtrArray) found = g_ptr_array_new ();
-  GError *first = NULL;
-  gboolean ok;
+  GError *error = NULL;
 
   for (guint i = 0; i < up->self->config->pools->len; i++)
     find_unparked (up, g_ptr_array_index (up->self->config->pools, i), found);
-  if (!hold (up, found, TRUE, error))
-    return FALSE;
+  if (!hold (up, found, TRUE, &error)) {
+    keep_error (up, first, error);
+    return;
+  }
   for (guint i = 0; i < up->leases->len; i++)
-    park_one (up, g_ptr_array_index (up->leases, i), first ? NULL : &first);
-  ok = let_go (up, first ? NULL : &first) && !first;
-  if (first)
-    g_propagate_error (error, first);
-  return ok;
+    if (!park_one (up, g_ptr_array_index (up->leases, i), &error))
+      keep_error (up, first, g_steal_pointer (&error));
+  if (!let_go (up, &error))
+    keep_error (up, first, error);
 }
 
 gboolean
@@ -243,18 +254,13 @@ vfpool_up (Vfpool *self, GError **error) {
   if (!vfpool_release (self, VFPOOL_GUEST_MANUAL, UP_GUEST, error))
     return FALSE;
   for (guint i = 0; i < self->config->pfs->len; i++) {
-    g_autoptr (GError) local = NULL;
-    if (make_vfs (&up, g_ptr_array_index (self->config->pfs, i), &local))
-      continue;
-    if (!first)
-      first = g_steal_pointer (&local);
-    else
-      vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", local->message);
+    GError *local = NULL;
+    if (!make_vfs (&up, g_ptr_array_index (self->config->pfs, i), &local))
+      keep_error (&up, &first, local);
   }
   /* The VFs are new: the snapshot from before knows nothing of them. */
   up.host = vfpool_host_new (self->root);
-  if (!park_free (&up, first ? NULL : &first) && !first)
-    g_set_error_literal (&first, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "some VFs could not be parked");
+  park_free (&up, &first);
   vfpool_host_free (up.host);
   vfpool_members_compare (self, TRUE, first ? NULL : &first);
   if (first)

@@ -436,6 +436,20 @@ test_up_after_killed_up (void **state) {
   assert_int_equal (count_leases (t), 0);
 }
 
+/* Nothing that could not be parked is passed over in silence: the first is the error, the others are told. */
+static void
+test_up_tells_all (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  fixture_set_driver (t->fx, "0000:01:10.0", NULL);
+  fixture_set_driver (t->fx, "0000:01:10.2", NULL);
+  assert_false (vfpool_up (t->vfpool, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "0000:01:10.0 did not bind");
+  assert_non_null (strstr (t->said->str, "0000:01:10.2 did not bind"));
+  assert_int_equal (count_leases (t), 0);
+}
+
 static void
 test_reconcile (void **state) {
   Test *t = *state;
@@ -661,6 +675,23 @@ test_status (void **state) {
   assert_int_equal (free, 1);
 }
 
+/* A function that is no VF, and was taken out of its pool: its guest has it all the same. */
+static void
+test_status_out_of_pool (void **state) {
+  Test *t = *state;
+  g_autoptr (GVariant) status = NULL;
+
+  fixture_add_function (t->fx, "0000:04:00.0", "vfio-pci", 30, -1, 0x020000);
+  fixture_config (t->fx, "[pool one]\nmembers=address=0000:04:00.0\n");
+  reopen (t);
+  assert_acquires (t, "a", "s0=one", "0000:04:00.0");
+  fixture_config (t->fx, CONFIG);
+  reopen (t);
+  status = vfpool_status (t->vfpool, NULL);
+  assert_non_null (status);
+  assert_string_equal (get_state (status, "0000:04:00.0"), "active");
+}
+
 static void
 test_status_without_ledger (void **state) {
   Test *t = *state;
@@ -730,7 +761,9 @@ main (void) {
     TEST (test_refused_again_changes_nothing),
     TEST (test_acquire_again_with_mac),
     TEST (test_up_after_killed_up),
+    TEST (test_up_tells_all),
     TEST (test_status),
+    TEST (test_status_out_of_pool),
     TEST (test_status_without_ledger),
     TEST (test_check),
   };
