@@ -376,6 +376,14 @@ leave_active (Acquire *a, guint i, GError **error) {
   return vfpool_work_update (a->self, before, error);
 }
 
+/* Whether the VF of lease @i, that was there before, is still open: then it is not put back, as by release. */
+static gboolean
+is_still_open (const Acquire *a, guint i) {
+  const VfpoolFunction *f = g_array_index (a->choices, VfpoolChoice, i).chosen;
+
+  return a->before->pdata[i] && (f->held_by || vfpool_holder_group_is_open (a->self->root, f->iommu_group));
+}
+
 /* Gives back what this call reserved. What was not saved was not touched. */
 static void
 undo (Acquire *a, const char *reason) {
@@ -386,7 +394,7 @@ undo (Acquire *a, const char *reason) {
 
     if (!lease || a->held->pdata[i])
       continue;
-    if (lease->has_saved && g_array_index (a->choices, VfpoolChoice, i).chosen->held_by)
+    if (lease->has_saved && is_still_open (a, i))
       ok = leave_active (a, i, &local);
     else if (!lease->has_saved)
       ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);

@@ -412,6 +412,22 @@ test_refused_again_changes_nothing (void **state) {
   assert_true (lease->by_pool);
 }
 
+/* What the guest held before is not put back on the way out of a failure, while its old process has it open. */
+static void
+test_failure_leaves_open_vf (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_MANUAL, "a", NULL, NULL);
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s1=lan", "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_true (vfpool_request_add_pool (request, "s0", "other", "52:54:00:00:00:01", -1, NULL));
+  assert_true (vfpool_request_add_pool (request, "s1", "lan", NULL, -1, NULL));
+  assert_null (vfpool_acquire (t->vfpool, request, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "slot s0 asks for a MAC or VLAN");
+  assert_int_equal (count_leases (t), 1);
+}
+
 /* A VF that has no network attributes, held already: asking for a MAC is as wrong as the first time. */
 static void
 test_acquire_again_with_mac (void **state) {
@@ -432,6 +448,19 @@ test_up_after_killed_up (void **state) {
 
   assert_acquires (t, "vfpool-up", "x=lan", "0000:01:10.0");
   leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  assert_true (vfpool_up (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+}
+
+/* Somebody has it open meanwhile: it does not become a lease of `up` that nobody ever ends. */
+static void
+test_killed_up_and_open (void **state) {
+  Test *t = *state;
+
+  assert_acquires (t, "vfpool-up", "x=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  forget_saved (t, "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
   assert_true (vfpool_up (t->vfpool, NULL));
   assert_int_equal (count_leases (t), 0);
 }
@@ -759,8 +788,10 @@ main (void) {
     TEST (test_lost_ledger),
     TEST (test_acquire_while_old_process_ends),
     TEST (test_refused_again_changes_nothing),
+    TEST (test_failure_leaves_open_vf),
     TEST (test_acquire_again_with_mac),
     TEST (test_up_after_killed_up),
+    TEST (test_killed_up_and_open),
     TEST (test_up_tells_all),
     TEST (test_status),
     TEST (test_status_out_of_pool),
