@@ -53,7 +53,8 @@ PKG_CFLAGS := $(call pc,--cflags,$(ALL_PKGS))
 endif
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
-LIB_SRC := $(wildcard lib/*.c)
+# The library quotes in messages as the programs do.
+LIB_SRC := $(wildcard lib/*.c) common/printable.c
 COMMON_SRC := $(wildcard common/*.c)
 HOOK_SRC := $(wildcard hook/*.c)
 AGENT_SRC := $(wildcard libvirt-plugin/*.c)

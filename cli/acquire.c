@@ -5,6 +5,8 @@
  */
 #include "cli.h"
 
+#include "printable.h"
+
 const CliOption cli_acquire_options[] = {
   { "guest", "KIND/ID", "who asks: libvirt/UUID, pve-qemu/VMID, pve-lxc/VMID or manual/NAME", TRUE },
   { "pool", "POOL", "the pool that the VF shall come from", TRUE },
@@ -27,8 +29,9 @@ read_vlan (const CliCall *call, int *vlan, GError **error) {
   if (!text)
     return TRUE;
   if (!g_ascii_string_to_unsigned (text, 10, 0, VLAN_MAX, &number, NULL)) {
+    g_autofree char *shown = printable_copy (text, 40);
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "--vlan '%s' is no VLAN: expected a number from 0 (untagged) to %d", text, VLAN_MAX);
+                 "--vlan '%s' is no VLAN: expected a number from 0 (untagged) to %d", shown, VLAN_MAX);
     return FALSE;
   }
   *vlan = number;

@@ -5,6 +5,8 @@
  */
 #include "cli.h"
 
+#include "printable.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,12 +15,14 @@ static void
 G_GNUC_PRINTF (3, 4) set_usage_error (GError **error, const CliVerb *verb, const char *format, ...) {
   va_list args;
   g_autofree char *what = NULL;
+  g_autofree char *shown = NULL;
   g_autofree char *usage = cli_usage (verb);
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE, "%s\n%s", what, usage);
+  shown = printable_copy (what, 300);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE, "%s\n%s", shown, usage);
 }
 
 static const CliOption *

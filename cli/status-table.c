@@ -4,6 +4,7 @@
  * by pool; then the PFs. Times are in the operator's own time zone, as in the log beside it.
  */
 #include "status.h"
+#include "printable.h"
 #include "table.h"
 
 static const CliColumn pool_columns[] = {
@@ -92,7 +93,7 @@ add_vf (CliTable *table, GVariant *vf, CliDeviceNames *names) {
 static void
 append_vfs (GString *out, GVariant *vfs, const char *pool, CliDeviceNames *names) {
   g_autoptr (CliTable) table = cli_table_new (vf_columns);
-  g_autofree char *title = pool ? cli_printable (pool) : NULL;
+  g_autofree char *title = pool ? printable_copy (pool, G_MAXSIZE) : NULL;
   guint n = 0;
 
   for (gsize i = 0; i < g_variant_n_children (vfs); i++) {

@@ -4,6 +4,7 @@
  * guest's configuration, so control characters and marks that turn the direction of writing never reach the terminal,
  * and a monstrous name is cut, so that one guest cannot push the others off the screen.
  */
+#include "printable.h"
 #include "table.h"
 
 /* Longer cells are cut, except in the last column, after which nothing has to line up. */
@@ -48,26 +49,6 @@ cli_table_free (CliTable *self) {
   g_free (self);
 }
 
-static gboolean
-is_harmless (gunichar c) {
-  GUnicodeType type = g_unichar_type (c);
-
-  return g_unichar_isprint (c) && type != G_UNICODE_LINE_SEPARATOR && type != G_UNICODE_PARAGRAPH_SEPARATOR;
-}
-
-char *
-cli_printable (const char *text) {
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-  g_autoptr (GString) out = g_string_new (NULL);
-
-  for (const char *p = valid; *p; p = g_utf8_next_char (p)) {
-    gunichar c = g_utf8_get_char (p);
-
-    g_string_append_unichar (out, is_harmless (c) ? c : '?');
-  }
-  return g_string_free (g_steal_pointer (&out), FALSE);
-}
-
 /* How many columns of a terminal @c takes. */
 static guint
 char_width (gunichar c) {
@@ -109,7 +90,7 @@ cli_table_add (CliTable *self, char **cells) {
   row->cells = g_new0 (char *, self->n_columns + 1);
   for (guint i = 0; i < self->n_columns; i++) {
     g_autofree char *cell = cells[i];
-    char *clean = cli_printable (cell ? cell : "");
+    char *clean = printable_copy (cell ? cell : "", G_MAXSIZE);
 
     row->cells[i] = i + 1 < self->n_columns ? cut (clean) : clean;
   }
@@ -119,7 +100,7 @@ cli_table_add (CliTable *self, char **cells) {
 void
 cli_table_note (CliTable *self, const char *label, const char *text) {
   Row *row = g_ptr_array_index (self->rows, self->rows->len - 1);
-  g_autofree char *clean = cli_printable (text);
+  g_autofree char *clean = printable_copy (text, G_MAXSIZE);
 
   g_free (row->note);
   row->note = g_strdup_printf ("    %s: %s", label, clean);

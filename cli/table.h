@@ -23,7 +23,4 @@ void cli_table_note (CliTable *self, const char *label, const char *text);
 /* Appends the table to @out. A column in which no row has anything is left out. */
 void cli_table_print (const CliTable *self, GString *out);
 
-/* @text with everything that could break a line or steer a terminal made visible as '?'; for g_free(). */
-char *cli_printable (const char *text);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliTable, cli_table_free)

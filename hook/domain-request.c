@@ -12,6 +12,8 @@
  */
 #include "domain-request.h"
 
+#include "printable.h"
+
 #include <string.h>
 
 #define NAMESPACE_STEM "urn:vfpool:"
@@ -25,14 +27,16 @@ static gboolean bad_input (GError **error, const xmlNode *node, const char *form
 /* The number of the line is left out: it is one of the XML that libvirt wrote anew, which nobody has seen. */
 static gboolean
 bad_input (GError **error, const xmlNode *node, const char *format, ...) {
+  g_autofree char *name = printable_copy ((const char *)node->name, 60);
   g_autofree char *what = NULL;
+  g_autofree char *shown = NULL;
   va_list args;
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the domain's <metadata>: <" PREFIX ":%.60s>%s",
-               (const char *)node->name, what);
+  shown = printable_copy (what, 300);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the domain's <metadata>: <" PREFIX ":%s>%s", name, shown);
   return FALSE;
 }
 
@@ -83,6 +87,7 @@ add_slot (VfpoolRequest *request, const xmlNode *slot, guint position, GError **
   g_autofree char *name = domain_xml_attribute (slot, "name");
   g_autofree char *pool = domain_xml_attribute (slot, "pool");
   g_autofree char *mac = domain_xml_attribute (slot, "mac");
+  g_autofree char *shown = printable_copy (pool ? pool : "", 60);
   int vlan;
 
   if (!check_attributes (slot, slot_attributes, error) || !read_vlan (slot, &vlan, error))
@@ -90,12 +95,12 @@ add_slot (VfpoolRequest *request, const xmlNode *slot, guint position, GError **
   if (!pool || !*pool)
     return bad_input (error, slot, " number %u names no pool: expected pool='NAME'", position + 1);
   if (slot->children)
-    return bad_input (error, slot, " for the pool '%.60s' is not empty: expected attributes only", pool);
+    return bad_input (error, slot, " for the pool '%s' is not empty: expected attributes only", shown);
   if (!name)
     name = g_strdup_printf ("slot%u", position);
   if (vfpool_request_add_pool (request, name, pool, mac, vlan, error))
     return TRUE;
-  g_prefix_error (error, "the domain's <metadata>: <" PREFIX ":slot> for the pool '%.60s': ", pool);
+  g_prefix_error (error, "the domain's <metadata>: <" PREFIX ":slot> for the pool '%s': ", shown);
   return FALSE;
 }
 

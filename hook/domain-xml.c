@@ -10,6 +10,7 @@
  */
 #include "domain-xml.h"
 
+#include "printable.h"
 #include "vfpool.h"
 
 #include <errno.h>
@@ -73,7 +74,8 @@ refuse_document_type (void *data, const xmlChar *name G_GNUC_UNUSED, const xmlCh
 static DomainXml *
 parse_error (const xmlParserCtxt *parser, gboolean has_document_type, GError **error) {
   const xmlError *e = xmlCtxtGetLastError ((void *)parser);
-  g_autofree char *message = g_utf8_make_valid (e && e->message ? e->message : "no reason given", -1);
+  g_autofree char *message = g_strstrip (g_strdup (e && e->message ? e->message : "no reason given"));
+  g_autofree char *shown = printable_copy (message, 200);
 
   if (has_document_type)
     g_set_error_literal (
@@ -83,19 +85,20 @@ parse_error (const xmlParserCtxt *parser, gboolean has_document_type, GError **e
   else
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
                  "the domain XML is not well-formed: line %d: %s; expected what `virsh dumpxml` prints",
-                 e ? e->line : 0, g_strstrip (message));
+                 e ? e->line : 0, shown);
   return NULL;
 }
 
 static DomainXml *
 check_root (DomainXml *xml, GError **error) {
   const xmlNode *root = domain_xml_root (xml);
+  g_autofree char *shown = printable_copy (root ? (const char *)root->name : "", 60);
 
   if (root && !root->ns && xmlStrEqual (root->name, BAD_CAST "domain"))
     return xml;
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-               "the XML is no domain: its root element is <%.60s>, expected <domain>, as `virsh dumpxml` prints it",
-               root ? (const char *)root->name : "");
+               "the XML is no domain: its root element is <%s>, expected <domain>, as `virsh dumpxml` prints it",
+               shown);
   domain_xml_free (xml);
   return NULL;
 }

@@ -4,6 +4,7 @@
  * use upper case. Inside there is only the kernel's own, as in /sys/bus/pci/devices.
  */
 #include "address.h"
+#include "printable.h"
 
 #include <string.h>
 
@@ -49,7 +50,7 @@ vfpool_address_normalize (const char *text, char bdf[VFPOOL_BDF_SIZE], GError **
   Address a;
 
   if (!text || strlen (text) >= VFPOOL_BDF_SIZE || !parse (text, &a)) {
-    g_autofree char *shown = text ? g_utf8_make_valid (text, (gssize)MIN (strlen (text), 40)) : g_strdup ("");
+    g_autofree char *shown = printable_copy (text ? text : "", 40);
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
                  "'%s' is no PCI address: expected DOMAIN:BUS:DEVICE.FUNCTION in hexadecimal, as in 0000:03:10.0",
                  shown);

@@ -8,6 +8,7 @@
  * line ends and a byte order mark do no harm and are accepted.
  */
 #include "config-file.h"
+#include "printable.h"
 #include "private.h"
 
 #include <errno.h>
@@ -23,12 +24,7 @@
 
 char *
 vfpool_config_shorten (const char *text) {
-  g_autofree char *start = NULL;
-
-  if (g_utf8_strlen (text, -1) <= MAX_SHOWN)
-    return g_strdup (text);
-  start = g_utf8_substring (text, 0, MAX_SHOWN);
-  return g_strconcat (start, "...", NULL);
+  return printable_copy (text, MAX_SHOWN);
 }
 
 gboolean

@@ -35,7 +35,7 @@ int vfpool_config_file_find_line (const VfpoolConfigFile *self, const char *grou
 gboolean vfpool_config_file_fail (const VfpoolConfigFile *self, int line, GError **error, const char *format, ...)
     G_GNUC_PRINTF (4, 5);
 
-/* A copy of @text that fits into a message: what is longer than 60 characters ends in "...". */
+/* A copy of @text that fits into a message: printable, and what is longer than 60 characters ends in "...". */
 char *vfpool_config_shorten (const char *text);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VfpoolConfigFile, vfpool_config_file_free)

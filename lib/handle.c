@@ -5,6 +5,7 @@
  */
 #include "address.h"
 #include "handle.h"
+#include "printable.h"
 #include "sysfs.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ vfpool_has_configuration (const char *root) {
 
 void
 vfpool_handle_say (Vfpool *self, VfpoolMessageLevel level, const char *format, ...) {
-  g_autofree char *message = NULL;
+  g_autofree char *message = NULL, *line = NULL;
   va_list args;
 
   if (!self->message_func)
@@ -57,7 +58,8 @@ vfpool_handle_say (Vfpool *self, VfpoolMessageLevel level, const char *format, .
   va_start (args, format);
   message = g_strdup_vprintf (format, args);
   va_end (args);
-  self->message_func (level, message, self->user_data);
+  line = printable_copy (message, G_MAXSIZE);
+  self->message_func (level, line, self->user_data);
 }
 
 gboolean

@@ -2,6 +2,7 @@
 /* See holder.h for the two ways of asking, and why both are there. */
 #include "guest.h"
 #include "holder.h"
+#include "printable.h"
 #include "request.h"
 #include "sysfs.h"
 
@@ -82,12 +83,12 @@ vfpool_holder_scan (const char *root) {
 char *
 vfpool_holder_describe (const char *root, int pid) {
   g_autofree char *comm = vfpool_sysfs_read (root, "/proc/%d/comm", pid), *id = NULL, *name = NULL, *guest = NULL;
+  g_autofree char *shown = printable_copy (comm && *comm ? comm : "unknown", 64);
   VfpoolGuestKind kind;
 
   if (vfpool_guest_of_process (root, pid, &kind, &id, &name))
     guest = vfpool_guest_describe (kind, id, name);
-  return g_strdup_printf ("process %d (%s)%s%s", pid, comm ? comm : "unknown", guest ? ", the QEMU of " : "",
-                          guest ? guest : "");
+  return g_strdup_printf ("process %d (%s)%s%s", pid, shown, guest ? ", the QEMU of " : "", guest ? guest : "");
 }
 
 char *

@@ -29,6 +29,8 @@ gboolean vfpool_ledger_is_at_path (const VfpoolLedger *self);
 gboolean vfpool_ledger_rc_is_damage (int rc);
 /* The error that the failed system call's @err stands for; 0: none failed. */
 VfpoolError vfpool_ledger_errno_code (int err);
+/* What SQLite said last, in a form that fits into a message; for g_free(). */
+char *vfpool_ledger_said (const VfpoolLedger *self);
 /* Sets the error for @rc: "cannot @doing: ...". Returns FALSE, to be returned in turn. */
 gboolean vfpool_ledger_fail (const VfpoolLedger *self, int rc, const char *doing, GError **error);
 /* Runs statements that give no rows; @doing as above. */

@@ -5,6 +5,7 @@
  */
 #include "ledger-private.h"
 #include "address.h"
+#include "printable.h"
 #include "request.h"
 
 #include <string.h>
@@ -189,6 +190,7 @@ read_row (const VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
   g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
   g_autofree char *kind = column_text (stmt, GUEST_KIND);
   g_autofree char *state = column_text (stmt, STATE);
+  g_autofree char *shown = NULL;
   const char *wrong;
 
   read_columns (stmt, lease);
@@ -202,11 +204,12 @@ read_row (const VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
     wrong = wrong_field (lease);
   if (!wrong)
     return g_steal_pointer (&lease);
+  shown = printable_copy (lease->address ? lease->address : "(no address)", 40);
   g_set_error (
       error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
       "the ledger %s is damaged: in the row of %s the %s makes no sense; nothing was changed. Move it and its -wal and "
       "-shm to another name: the next vfpool command makes a new one and fills it from what the kernel shows",
-      self->path, lease->address ? lease->address : "(no address)", wrong);
+      self->path, shown, wrong);
   return NULL;
 }
 

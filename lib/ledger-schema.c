@@ -165,7 +165,7 @@ examine_header (VfpoolLedger *self, char **damage, GError **error) {
     return VFPOOL_LEDGER_FAILED;
   }
   if (rc != SQLITE_ROW || atoi (id) != APPLICATION_ID || atoi (version) < 1) {
-    *damage = g_strdup (rc != SQLITE_ROW ? sqlite3_errmsg (self->db) : "it does not begin as a ledger");
+    *damage = rc != SQLITE_ROW ? vfpool_ledger_said (self) : g_strdup ("it does not begin as a ledger");
     return VFPOOL_LEDGER_DAMAGED;
   }
   if (atoi (version) > SCHEMA_VERSION) {
@@ -192,7 +192,7 @@ examine_tables (VfpoolLedger *self, char **damage, GError **error) {
     }
     if (rc == SQLITE_ROW && g_strcmp0 (answer, checks[i].expected) == 0)
       continue;
-    *damage = g_strdup (rc == SQLITE_ROW ? checks[i].damage : sqlite3_errmsg (self->db));
+    *damage = rc == SQLITE_ROW ? g_strdup (checks[i].damage) : vfpool_ledger_said (self);
     return VFPOOL_LEDGER_DAMAGED;
   }
   return VFPOOL_LEDGER_GOOD;

@@ -4,6 +4,7 @@
  * ledger-schema.c, rows in ledger-rows.c.
  */
 #include "ledger-private.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -22,6 +23,12 @@ vfpool_ledger_errno_code (int err) {
 }
 
 /* What SQLite could not do because the kernel refused (@err) says nothing about the file. */
+/* It may quote what stands in a damaged file. */
+char *
+vfpool_ledger_said (const VfpoolLedger *self) {
+  return printable_copy (sqlite3_errmsg (self->db), 200);
+}
+
 static VfpoolError
 code_of (int rc, int err) {
   switch (rc & 0xff) {
@@ -46,7 +53,7 @@ code_of (int rc, int err) {
 gboolean
 vfpool_ledger_fail (const VfpoolLedger *self, int rc, const char *doing, GError **error) {
   int err = sqlite3_system_errno (self->db);
-  g_autofree char *said = g_strdup (sqlite3_errmsg (self->db));
+  g_autofree char *said = vfpool_ledger_said (self);
   VfpoolError code = code_of (rc, err);
 
   if (vfpool_ledger_rc_is_damage (rc))

@@ -5,6 +5,7 @@
  * it is never more than shown.
  */
 #include "address.h"
+#include "printable.h"
 #include "request.h"
 
 #include <stdio.h>
@@ -55,7 +56,7 @@ is_vmid (const char *id) {
 
 char *
 vfpool_guest_normalize_id (VfpoolGuestKind kind, const char *id, GError **error) {
-  g_autofree char *shown = g_utf8_make_valid (id ? id : "", id ? (gssize)MIN (strlen (id), 80) : 0);
+  g_autofree char *shown = printable_copy (id ? id : "", 80);
   const char *expected = NULL;
 
   switch (kind) {
@@ -86,7 +87,7 @@ vfpool_guest_parse (const char *text, VfpoolGuestKind *kind, char **id, GError *
   g_auto (GStrv) parts = g_strsplit (text, "/", 2);
 
   if (g_strv_length (parts) != 2 || !vfpool_guest_kind_from_string (parts[0], kind)) {
-    g_autofree char *shown = g_utf8_make_valid (text, (gssize)MIN (strlen (text), 80));
+    g_autofree char *shown = printable_copy (text, 80);
     g_set_error (
         error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
         "'%s' is no guest: expected KIND/ID, where KIND is libvirt, pve-qemu, pve-lxc or manual, as in pve-qemu/101",
@@ -100,8 +101,9 @@ vfpool_guest_parse (const char *text, VfpoolGuestKind *kind, char **id, GError *
 char *
 vfpool_guest_describe (VfpoolGuestKind kind, const char *id, const char *name) {
   const char *k = vfpool_guest_kind_to_string (kind);
+  g_autofree char *shown = printable_copy (name ? name : "", 80);
 
-  return name && *name ? g_strdup_printf ("%s/%s (%s)", k, id, name) : g_strdup_printf ("%s/%s", k, id);
+  return *shown ? g_strdup_printf ("%s/%s (%s)", k, id, shown) : g_strdup_printf ("%s/%s", k, id);
 }
 
 static void
@@ -144,6 +146,7 @@ vfpool_request_free (VfpoolRequest *self) {
  * the zeros as "no address set" and answer success. */
 static char *
 normalize_mac (const char *mac, GError **error) {
+  g_autofree char *shown = NULL;
   unsigned int b[6];
   int end = 0;
 
@@ -151,16 +154,18 @@ normalize_mac (const char *mac, GError **error) {
       && end == 17 && strspn (mac, "0123456789abcdefABCDEF:") == 17 && !(b[0] & 1)
       && (b[0] | b[1] | b[2] | b[3] | b[4] | b[5]))
     return g_ascii_strdown (mac, -1);
+  shown = printable_copy (mac, 40);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-               "'%.40s' is no MAC address for a guest: expected a unicast address, as in 52:54:00:12:34:56", mac);
+               "'%s' is no MAC address for a guest: expected a unicast address, as in 52:54:00:12:34:56", shown);
   return NULL;
 }
 
 static gboolean
 slot_is_new (const VfpoolRequest *self, const char *name, GError **error) {
   if (!is_word (name, SLOT_MAX, "_-")) {
+    g_autofree char *shown = printable_copy (name, 40);
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "'%.40s' is no name for a slot: expected 1 to %d of A-Z a-z 0-9 _ -", name, SLOT_MAX);
+                 "'%s' is no name for a slot: expected 1 to %d of A-Z a-z 0-9 _ -", shown, SLOT_MAX);
     return FALSE;
   }
   if (self->slots->len >= SLOTS_MAX) {
@@ -208,9 +213,10 @@ gboolean
 vfpool_request_add_pool (VfpoolRequest *self, const char *slot, const char *pool, const char *mac, int vlan,
                          GError **error) {
   if (!is_word (pool, SLOT_MAX, "_-")) {
-    g_autofree char *shown = g_utf8_make_valid (pool, (gssize)MIN (strlen (pool), 40));
+    g_autofree char *shown = printable_copy (pool, 40), *shown_slot = printable_copy (slot, 40);
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "slot '%.40s': '%s' is no name of a pool: expected 1 to %d of A-Z a-z 0-9 _ -", slot, shown, SLOT_MAX);
+                 "slot '%s': '%s' is no name of a pool: expected 1 to %d of A-Z a-z 0-9 _ -", shown_slot, shown,
+                 SLOT_MAX);
     return FALSE;
   }
   return add_slot (self, slot, pool, NULL, mac, vlan, error);
@@ -222,14 +228,16 @@ vfpool_request_add_address (VfpoolRequest *self, const char *slot, const char *b
   char normal[VFPOOL_BDF_SIZE];
 
   if (!vfpool_address_normalize (bdf, normal, error)) {
-    g_prefix_error (error, "slot '%.40s': ", slot);
+    g_autofree char *shown = printable_copy (slot, 40);
+    g_prefix_error (error, "slot '%s': ", shown);
     return FALSE;
   }
   for (guint i = 0; i < self->slots->len; i++) {
     const VfpoolSlot *other = g_ptr_array_index (self->slots, i);
     if (g_strcmp0 (other->address, normal) == 0) {
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slots '%s' and '%.40s' both ask for %s", other->name,
-                   slot, normal);
+      g_autofree char *shown = printable_copy (slot, 40);
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slots '%s' and '%s' both ask for %s", other->name,
+                   shown, normal);
       return FALSE;
     }
   }

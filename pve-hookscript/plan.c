@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "printable.h"
+
 /* ---- From the configuration ---- */
 
 void
@@ -90,12 +92,14 @@ G_GNUC_PRINTF (3, 4)
 static gboolean
 fail (GError **error, const PvePaths *paths, const char *format, ...) {
   g_autofree char *message = NULL;
+  g_autofree char *shown = NULL;
   va_list arguments;
 
   va_start (arguments, format);
   message = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s/mapping/pci.cfg: %s", paths->pve_dir, message);
+  shown = printable_copy (message, 1000);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s/mapping/pci.cfg: %s", paths->pve_dir, shown);
   return FALSE;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "paths.h"
+#include "printable.h"
 
 static gboolean
 is_hex (const char *text, gsize length) {
@@ -180,12 +181,15 @@ add_hostpci (PveVmConfig *self, int index, const char *value) {
   g_autofree char *problem = NULL;
   PveHostpci *entry = pve_hostpci_parse (index, value, &problem);
 
+  g_autofree char *shown = NULL;
+
   if (entry)
     g_ptr_array_add (self->hostpci, entry);
-  else if (problem)
-    g_ptr_array_add (
-        self->warnings,
-        g_strdup_printf ("hostpci%d is passed over, Proxmox VE cannot use it either: %.200s", index, problem));
+  if (!problem)
+    return;
+  shown = printable_copy (problem, 200);
+  g_ptr_array_add (self->warnings,
+                   g_strdup_printf ("hostpci%d is passed over, Proxmox VE cannot use it either: %s", index, shown));
 }
 
 PveVmConfig *
