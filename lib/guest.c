@@ -9,18 +9,36 @@
 #include "request.h"
 #include "sysfs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What can be read of the file, up to @max bytes, with a zero byte behind it. */
+static GString *
+read_start (const char *path, gsize max) {
+  GString *text = g_string_new (NULL);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  char step[4096];
+  ssize_t n;
+
+  while (fd >= 0 && text->len < max
+         && ((n = read (fd, step, MIN (sizeof step, max - text->len))) > 0 || (n < 0 && errno == EINTR)))
+    g_string_append_len (text, step, MAX (n, 0));
+  if (fd >= 0)
+    close (fd);
+  return text;
+}
 
 /* The arguments of @pid, NULL-terminated, for g_strfreev(); empty when there is no such process (or it is a zombie). */
 static char **
 read_arguments (const char *root, gint64 pid) {
-  g_autofree char *path = g_strdup_printf ("%s/proc/%" G_GINT64_FORMAT "/cmdline", root, pid), *text = NULL;
+  g_autofree char *path = g_strdup_printf ("%s/proc/%" G_GINT64_FORMAT "/cmdline", root, pid);
+  g_autoptr (GString) text = read_start (path, VFPOOL_COMMAND_LINE_MAX);
   GPtrArray *arguments = g_ptr_array_new ();
-  gsize length = 0;
 
-  if (g_file_get_contents (path, &text, &length, NULL))
-    for (const char *c = text; c < text + length; c += strlen (c) + 1)
-      g_ptr_array_add (arguments, g_strdup (c));
+  for (const char *c = text->str; c < text->str + text->len; c += strlen (c) + 1)
+    g_ptr_array_add (arguments, g_strdup (c));
   g_ptr_array_add (arguments, NULL);
   return (char **)g_ptr_array_free (arguments, FALSE);
 }

@@ -10,6 +10,10 @@ typedef enum {
   VFPOOL_GUEST_UNKNOWN, /* nobody can tell: its leases are never taken back by reconcile */
 } VfpoolGuestLife;
 
+/* So much of a process's command line is read. QEMU's are far shorter; but any process may make its own as long as its
+ * memory, and one that got the PID of a guest must not make vfpool take as much. */
+#define VFPOOL_COMMAND_LINE_MAX ((gsize)1024 * 1024)
+
 VfpoolGuestLife vfpool_guest_life (const char *root, VfpoolGuestKind kind, const char *id);
 
 /**
