@@ -162,10 +162,10 @@ install: all ## install (DESTDIR=, PREFIX=/usr/local)
 # ---- upkeep ----
 
 format: ## lay the sources out with clang-format
-	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/unit/*.c)
+	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/*/*.c tests/*/*.h)
 
 clean: ## remove what was built; the bench image stays
-	rm -rf $(B)/obj $(B)/san $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
+	rm -rf $(B)/obj $(B)/san $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
 
 distclean: ## remove all of build/, the bench image too
 	rm -rf $(B)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Domain XML: what a domain asks for can be written as XML again and is the same request. */
+#include "domain-request.h"
+#include "fuzz.h"
+#include "request.h"
+
+#include <string.h>
+
+static void
+write_pool_slot (GString *xml, const VfpoolSlot *slot) {
+  g_string_append_printf (xml, "<v:slot name='%s' pool='%s'", slot->name, slot->pool);
+  if (slot->mac)
+    g_string_append_printf (xml, " mac='%s'", slot->mac);
+  if (slot->vlan != VFPOOL_VLAN_UNSET)
+    g_string_append_printf (xml, " vlan='%d'", slot->vlan);
+  g_string_append (xml, "/>");
+}
+
+static void
+write_address_slot (GString *xml, const VfpoolSlot *slot) {
+  g_auto (GStrv) part = g_strsplit_set (slot->address, ":.", 4);
+
+  g_string_append_printf (xml,
+                          "<interface type='hostdev'><source><address type='pci' domain='0x%s' bus='0x%s' slot='0x%s' "
+                          "function='0x%s'/></source>",
+                          part[0], part[1], part[2], part[3]);
+  if (slot->mac)
+    g_string_append_printf (xml, "<mac address='%s'/>", slot->mac);
+  if (slot->vlan != VFPOOL_VLAN_UNSET)
+    g_string_append_printf (xml, "<vlan><tag id='%d'/></vlan>", slot->vlan);
+  g_string_append (xml, "</interface>");
+}
+
+static GString *
+write_domain (const VfpoolRequest *request) {
+  GString *xml = g_string_new (NULL);
+
+  g_string_printf (xml, "<domain><uuid>%s</uuid><metadata><v:request xmlns:v='" DOMAIN_REQUEST_NAMESPACE "'>",
+                   request->id);
+  for (guint i = 0; i < request->slots->len; i++)
+    if (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->pool)
+      write_pool_slot (xml, g_ptr_array_index (request->slots, i));
+  g_string_append (xml, "</v:request></metadata><devices>");
+  for (guint i = 0; i < request->slots->len; i++)
+    if (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->address)
+      write_address_slot (xml, g_ptr_array_index (request->slots, i));
+  g_string_append (xml, "</devices></domain>");
+  return xml;
+}
+
+/* Slots by pool come first in either, and keep their order; so do those by address, of which interfaces come last. */
+static const VfpoolSlot *
+find_slot (const VfpoolRequest *request, const char *name) {
+  for (guint i = 0; i < request->slots->len; i++) {
+    const VfpoolSlot *slot = g_ptr_array_index (request->slots, i);
+
+    if (strcmp (slot->name, name) == 0)
+      return slot;
+  }
+  return NULL;
+}
+
+static void
+check_again (const VfpoolRequest *request) {
+  g_autoptr (GString) text = write_domain (request);
+  g_autoptr (DomainXml) xml = domain_xml_parse (text->str, text->len, NULL);
+  g_autoptr (VfpoolRequest) again = xml ? domain_request_new (xml, TRUE, NULL) : NULL;
+
+  g_assert_nonnull (again);
+  g_assert_cmpstr (again->id, ==, request->id);
+  g_assert_cmpuint (again->slots->len, ==, request->slots->len);
+  for (guint i = 0; i < request->slots->len; i++) {
+    const VfpoolSlot *slot = g_ptr_array_index (request->slots, i), *second = find_slot (again, slot->name);
+
+    g_assert_nonnull (second);
+    g_assert_cmpstr (second->pool, ==, slot->pool);
+    g_assert_cmpstr (second->address, ==, slot->address);
+    g_assert_cmpstr (second->mac, ==, slot->mac);
+    g_assert_cmpint (second->vlan, ==, slot->vlan);
+  }
+}
+
+static void
+check_domain (const DomainXml *xml, gboolean with_addresses) {
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolRequest) request = domain_request_new (xml, with_addresses, &error);
+
+  fuzz_assert_answer (request != NULL, &error);
+  if (!request)
+    return;
+  g_assert_true (!request->name || g_utf8_validate (request->name, -1, NULL));
+  for (guint i = 0; !with_addresses && i < request->slots->len; i++)
+    g_assert_null (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->address);
+  check_again (request);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DomainXml) xml = NULL;
+  g_autofree char *uuid = NULL;
+
+  xmlInitParser ();
+  fuzz_memory_begin ();
+  xml = domain_xml_parse ((const char *)data, size, &error);
+  fuzz_memory_end (512 * 1024 + 256 * size);
+  fuzz_assert_answer (xml != NULL, &error);
+  if (!xml)
+    return 0;
+  uuid = domain_xml_get_uuid (xml, &error);
+  fuzz_assert_answer (uuid != NULL, &error);
+  check_domain (xml, TRUE);
+  check_domain (xml, FALSE);
+  return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Proxmox VE's resource mappings: what was read can be written again; and whatever stands in the mapping of a pool, the
+ * check before a start answers in one line. Behind a line "#### vm" may stand the configuration of the VM that starts.
+ */
+#include "fuzz.h"
+#include "pve-hookscript/mapping.h"
+#include "pve-hookscript/plan.h"
+
+#include <string.h>
+
+#define NODE "node1"
+#define VF "0000:03:10.0"
+#define OTHER_VF "0000:03:10.2"
+#define DEVICES "/sys/bus/pci/devices/"
+#define VM_CONFIG "#### vm\n"
+#define DEFAULT_VM "hostpci0: mapping=lan\n"
+
+static void
+write_device (const char *bdf) {
+  static const char *const attributes[][2] = {
+    { "vendor", "0x8086\n" },
+    { "device", "0x10ca\n" },
+    { "subsystem_vendor", "0x8086\n" },
+    { "subsystem_device", "0xa03c\n" },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (attributes); i++) {
+    g_autofree char *path = g_strconcat (DEVICES, bdf, "/", attributes[i][0], NULL);
+
+    fuzz_write_text (path, attributes[i][1]);
+  }
+}
+
+static PvePaths *
+make_host (Vfpool **vfpool) {
+  PvePaths *paths = pve_paths_new (fuzz_root (), NULL, NULL);
+
+  g_free (paths->node);
+  paths->node = g_strdup (NODE);
+  write_device (VF);
+  write_device (OTHER_VF);
+  fuzz_write_text ("/etc/vfpool/vfpool.conf", "[pool lan]\nmembers=address=" VF "\n");
+  *vfpool = vfpool_open (fuzz_root (), NULL, NULL, NULL);
+  g_assert_nonnull (*vfpool);
+  return paths;
+}
+
+static void
+write_map (GString *text, const PveMap *map) {
+  g_string_append_printf (text, "\tmap id=%s,node=" NODE ",path=", map->id);
+  for (guint i = 0; i < map->paths->len; i++)
+    g_string_append_printf (text, "%s%s", i == 0 ? "" : ";", (char *)g_ptr_array_index (map->paths, i));
+  if (map->subsystem_id)
+    g_string_append_printf (text, ",subsystem-id=%s", map->subsystem_id);
+  if (map->iommugroup)
+    g_string_append_printf (text, ",iommugroup=%s", map->iommugroup);
+  g_string_append (text, ",description=x\n"); /* keeps blanks at the end of the one before it */
+}
+
+static GString *
+write_mapping (const char *id, GPtrArray *maps) {
+  GString *text = g_string_new (id);
+
+  g_string_append_c (text, '\n');
+  for (guint i = 0; i < maps->len; i++)
+    write_map (text, g_ptr_array_index (maps, i));
+  return text;
+}
+
+static void
+check_mapping (const PveMappings *mappings, const char *id, int lines) {
+  GPtrArray *maps = pve_mappings_find (mappings, id), *again;
+  g_autoptr (PveMappings) second = NULL;
+  g_autoptr (GString) text = NULL, second_text = NULL;
+
+  if (!maps)
+    return;
+  g_assert_cmpuint (maps->len, >, 0);
+  for (guint i = 0; i < maps->len; i++) {
+    const PveMap *map = g_ptr_array_index (maps, i);
+
+    g_assert_true (map->line > 1 && map->line <= lines);
+    g_assert_cmpuint (map->paths->len, >, 0);
+  }
+  text = write_mapping (id, maps);
+  second = pve_mappings_parse (text->str, text->len, NODE);
+  again = pve_mappings_find (second, id);
+  g_assert_nonnull (again);
+  second_text = write_mapping (id, again);
+  g_assert_cmpstr (text->str, ==, second_text->str);
+}
+
+static void
+check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, FuzzInput vm) {
+  gboolean is_default = vm.size == 0;
+  const char *text = is_default ? DEFAULT_VM : (const char *)vm.data;
+  g_autoptr (PveVmConfig) config = pve_vm_config_parse (text, is_default ? strlen (text) : vm.size);
+  g_autoptr (GPtrArray) plan = pve_plan_new (paths, config, vfpool), leased = g_ptr_array_new (), chosen = NULL;
+  g_autoptr (VfpoolRequest) request = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  request = pve_plan_request (plan, vfpool, "101", config->name, &error);
+  fuzz_assert_answer (request != NULL, &error);
+  ok = pve_plan_check (plan, paths, mappings, vfpool, &error);
+  fuzz_assert_answer (ok, &error);
+  g_ptr_array_add (leased, (gpointer)VF);
+  chosen = pve_plan_walk (plan, paths, mappings, leased, &error);
+  fuzz_assert_answer (chosen != NULL, &error);
+  if (ok && is_default) /* the one VF of the pool is listed, so it is found */
+    g_assert_cmpstr (g_ptr_array_index (chosen, 0), ==, VF);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
+  static PvePaths *paths;
+  static Vfpool *vfpool;
+  FuzzInput vm = { data, size }, mapping = fuzz_take (&vm, VM_CONFIG), rest = mapping;
+  g_autoptr (PveMappings) mappings = NULL;
+  int lines = 1;
+
+  if (!paths)
+    paths = make_host (&vfpool);
+  for (size_t i = 0; i < size; i++)
+    lines += data[i] == '\n';
+  fuzz_memory_begin ();
+  mappings = pve_mappings_parse ((const char *)mapping.data, mapping.size, NODE);
+  fuzz_memory_end (32768 + 128 * size);
+  while (rest.size > 0) {
+    g_autofree char *id = g_strchomp (fuzz_take_text (&rest, "\n"));
+
+    check_mapping (mappings, id, lines);
+  }
+  check_plan (paths, mappings, vfpool, vm);
+  return 0;
+}
