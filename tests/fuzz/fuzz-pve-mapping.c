@@ -68,8 +68,21 @@ write_mapping (const char *id, GPtrArray *maps) {
   return text;
 }
 
+/* The line that messages name is the one from which the alternative was read. */
 static void
-check_mapping (const PveMappings *mappings, const char *id, int lines) {
+check_line (const PveMap *map, FuzzInput text) {
+  FuzzInput line = { NULL, 0 };
+
+  for (int i = 0; i < map->line; i++) {
+    g_assert_cmpuint (text.size, >, 0);
+    line = fuzz_take (&text, "\n");
+  }
+  g_assert_nonnull (memmem (line.data, line.size, "map", strlen ("map")));
+  g_assert_nonnull (memmem (line.data, line.size, map->id, strlen (map->id)));
+}
+
+static void
+check_mapping (const PveMappings *mappings, const char *id, FuzzInput input) {
   GPtrArray *maps = pve_mappings_find (mappings, id), *again;
   g_autoptr (PveMappings) second = NULL;
   g_autoptr (GString) text = NULL, second_text = NULL;
@@ -80,7 +93,7 @@ check_mapping (const PveMappings *mappings, const char *id, int lines) {
   for (guint i = 0; i < maps->len; i++) {
     const PveMap *map = g_ptr_array_index (maps, i);
 
-    g_assert_true (map->line > 1 && map->line <= lines);
+    check_line (map, input);
     g_assert_cmpuint (map->paths->len, >, 0);
   }
   text = write_mapping (id, maps);
@@ -118,19 +131,16 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   static Vfpool *vfpool;
   FuzzInput vm = { data, size }, mapping = fuzz_take (&vm, VM_CONFIG), rest = mapping;
   g_autoptr (PveMappings) mappings = NULL;
-  int lines = 1;
 
   if (!paths)
     paths = make_host (&vfpool);
-  for (size_t i = 0; i < size; i++)
-    lines += data[i] == '\n';
   fuzz_memory_begin ();
   mappings = pve_mappings_parse ((const char *)mapping.data, mapping.size, NODE);
   fuzz_memory_end (32768 + 128 * size);
   while (rest.size > 0) {
     g_autofree char *id = g_strchomp (fuzz_take_text (&rest, "\n"));
 
-    check_mapping (mappings, id, lines);
+    check_mapping (mappings, id, mapping);
   }
   check_plan (paths, mappings, vfpool, vm);
   return 0;
