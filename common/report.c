@@ -5,15 +5,14 @@
  */
 #include "report.h"
 
+#include "printable.h"
+
 #include <stdio.h>
 
 static void
 write_line (const char *prefix, const char *message) {
-  g_autofree char *line = g_utf8_make_valid (message, -1);
+  g_autofree char *line = printable_copy (message, G_MAXSIZE);
 
-  for (char *c = line; *c; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f)
-      *c = ' ';
   fprintf (stderr, "vfpool: %s%s\n", prefix, line);
 }
 
