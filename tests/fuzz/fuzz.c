@@ -111,7 +111,9 @@ fuzz_root (void) {
 
   if (root)
     return root;
-  root = g_build_filename (g_access (memory, W_OK) == 0 ? memory : g_get_tmp_dir (), "vfpool-fuzz-XXXXXX", NULL);
+  if (g_getenv ("TMPDIR") || g_access (memory, W_OK) != 0)
+    memory = g_get_tmp_dir ();
+  root = g_build_filename (memory, "vfpool-fuzz-XXXXXX", NULL);
   g_assert_nonnull (g_mkdtemp (root));
   atexit (remove_root);
   return root;
