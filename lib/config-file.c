@@ -4,12 +4,13 @@
  * two equal keys and drops keys with a [locale] in silence. So the text is gone over once more for the line of each
  * group and key: from that list come the checks for what is unknown or stands twice, and the line in every message.
  *
- * The file decides which devices guests get, so it is only believed when nobody but root can have written it. Windows
+ * The file decides which devices guests get, so it is only believed when nobody but root can have written it (trust.c). Windows
  * line ends and a byte order mark do no harm and are accepted.
  */
 #include "config-file.h"
 #include "printable.h"
 #include "private.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,17 @@ fail_errno (const char *path, int err, GError **error) {
   return FALSE;
 }
 
+/* Being root does not help against what is wrong here, so it is the configuration that is bad, and not a permission that
+ * lacks. Takes @fault. */
+static gboolean
+is_safe (char *fault, GError **error) {
+  g_autofree char *owned = fault;
+
+  if (owned)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "the configuration cannot be believed: %s", owned);
+  return !owned;
+}
+
 static gboolean
 may_be_believed (const char *path, const struct stat *st, GError **error) {
   if (!S_ISREG (st->st_mode)) {
@@ -60,23 +72,7 @@ may_be_believed (const char *path, const struct stat *st, GError **error) {
                  S_ISDIR (st->st_mode) ? "a directory" : "no regular file");
     return FALSE;
   }
-  if (geteuid () == 0 && st->st_uid != 0) {
-    g_set_error (
-        error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
-        "the configuration file %s belongs to user %u, who could have written anything into it; look it through, "
-        "then: chown root %s",
-        path, (unsigned int)st->st_uid, path);
-    return FALSE;
-  }
-  if (st->st_mode & S_IWOTH) {
-    g_set_error (
-        error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
-        "the configuration file %s may be written by everybody (mode %04o), so anybody could have changed it; look "
-        "it through, then: chmod o-w %s",
-        path, (unsigned int)(st->st_mode & 07777), path);
-    return FALSE;
-  }
-  return TRUE;
+  return is_safe (vfpool_trust_fault (path, st), error);
 }
 
 /* Reads to the end or to one byte more than is allowed, whatever the size was said to be. */
@@ -106,11 +102,14 @@ read_all (int fd, const char *path, GError **error) {
 }
 
 static GString *
-read_text (const char *path, GError **error) {
+read_text (const char *root, const char *path, GError **error) {
   g_autoptr (GString) text = NULL;
   struct stat st;
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not stop us */
+  int fd;
 
+  if (!is_safe (vfpool_trust_folders_fault (root, path), error))
+    return NULL;
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not stop us */
   if (fd < 0) {
     fail_errno (path, errno, error);
     return NULL;
@@ -121,6 +120,15 @@ read_text (const char *path, GError **error) {
     text = read_all (fd, path, error);
   close (fd);
   return g_steal_pointer (&text);
+}
+
+gboolean
+vfpool_config_folder_is_safe (int fd, const char *path, GError **error) {
+  struct stat st;
+
+  if (fstat (fd, &st) < 0)
+    return fail_errno (path, errno, error);
+  return is_safe (vfpool_trust_fault (path, &st), error);
 }
 
 /* ---- Taking apart ---- */
@@ -257,7 +265,7 @@ scan (VfpoolConfigFile *self, char **lines) {
 }
 
 VfpoolConfigFile *
-vfpool_config_file_read (const char *path, GError **error) {
+vfpool_config_file_read (const char *root, const char *path, GError **error) {
   g_autoptr (VfpoolConfigFile) self = g_new0 (VfpoolConfigFile, 1);
   g_autoptr (GString) text = NULL;
   g_auto (GStrv) lines = NULL;
@@ -266,7 +274,7 @@ vfpool_config_file_read (const char *path, GError **error) {
   self->keys = g_key_file_new ();
   self->entries = g_ptr_array_new_with_free_func (entry_free);
   self->first = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  text = read_text (path, error);
+  text = read_text (root, path, error);
   if (!text || !check_bytes (self, text, error))
     return NULL;
   lines = g_strsplit (text->str, "\n", -1);

@@ -20,13 +20,17 @@ typedef struct {
 
 /**
  * vfpool_config_file_read:
- * @path: the file
+ * @root: the folder in place of "/", or ""
+ * @path: the file, with @root in front
  *
  * Returns: (transfer full): the file, well-formed, for vfpool_config_file_free(); or NULL: VFPOOL_ERROR_NOT_FOUND when
  * there is none, VFPOOL_ERROR_DENIED, VFPOOL_ERROR_BAD_CONFIG.
  */
-VfpoolConfigFile *vfpool_config_file_read (const char *path, GError **error);
+VfpoolConfigFile *vfpool_config_file_read (const char *root, const char *path, GError **error);
 void vfpool_config_file_free (VfpoolConfigFile *self);
+
+/* Whether nobody but root can add files to the folder that is open as @fd; FALSE with VFPOOL_ERROR_BAD_CONFIG. */
+gboolean vfpool_config_folder_is_safe (int fd, const char *path, GError **error);
 
 /* The first line of @key in @group, or of the group's head when @key is NULL; 0 when it is not there. */
 int vfpool_config_file_find_line (const VfpoolConfigFile *self, const char *group, const char *key);

@@ -71,6 +71,10 @@ list_folder (const char *path, GError **error) {
 
   if (!dir && errno == ENOENT)
     return g_steal_pointer (&names);
+  if (dir && !vfpool_config_folder_is_safe (dirfd (dir), path, error)) {
+    closedir (dir);
+    return NULL;
+  }
   if (dir) {
     while (errno = 0, (entry = readdir (dir)))
       if (entry->d_name[0] != '.' && g_str_has_suffix (entry->d_name, ".conf"))
@@ -90,8 +94,8 @@ list_folder (const char *path, GError **error) {
 }
 
 static gboolean
-add_path (VfpoolConfig *self, const char *path, GHashTable *vfpool_keys, GError **error) {
-  g_autoptr (VfpoolConfigFile) file = vfpool_config_file_read (path, error);
+add_path (VfpoolConfig *self, const char *root, const char *path, GHashTable *vfpool_keys, GError **error) {
+  g_autoptr (VfpoolConfigFile) file = vfpool_config_file_read (root, path, error);
 
   return file && vfpool_config_add_file (self, file, vfpool_keys, error);
 }
@@ -101,7 +105,7 @@ add_main_file (VfpoolConfig *self, const char *root, GHashTable *vfpool_keys, GE
   g_autofree char *path = g_strconcat (root, CONFIG_FILE, NULL);
   g_autoptr (GError) local = NULL;
 
-  if (add_path (self, path, vfpool_keys, &local))
+  if (add_path (self, root, path, vfpool_keys, &local))
     return TRUE;
   if (!g_error_matches (local, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND)) {
     g_propagate_error (error, g_steal_pointer (&local));
@@ -126,7 +130,7 @@ add_folder (VfpoolConfig *self, const char *root, GHashTable *vfpool_keys, GErro
     g_autofree char *path = g_build_filename (folder, names->pdata[i], NULL);
     g_autoptr (GError) local = NULL;
 
-    if (add_path (self, path, vfpool_keys, &local))
+    if (add_path (self, root, path, vfpool_keys, &local))
       continue;
     if (local->code == VFPOOL_ERROR_NOT_FOUND) /* listed, but leads nowhere: a symbolic link that dangles */
       local->code = VFPOOL_ERROR_BAD_CONFIG;

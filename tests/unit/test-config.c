@@ -477,26 +477,55 @@ other_things_than_files (void **state) {
     g_free (g_steal_pointer (&messages[i]));
 }
 
+/* The file and each folder on the way, made writable or somebody else's: refused in words that say which, and how to mend
+ * it; and believed again when it is mended. */
 static void
-writable_by_everybody_is_refused (void **state) {
+what_others_can_write_is_refused (void **state) {
+  static const char *const places[] = { "/etc/vfpool/vfpool.conf", "/etc/vfpool/conf.d/a.conf", "/etc/vfpool/conf.d",
+                                        "/etc/vfpool", "/etc" };
   const Fixture *f = *state;
-  g_autofree char *message = NULL;
 
   put (f->file, "", 0);
-  assert_int_equal (chmod (f->file, 0646), 0);
-  message = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ f->file, "0646", "chmod o-w", NULL });
+  put_in_folder (f, "a.conf", "[pool a]\nmembers=pf=01:00.0\n");
+  for (size_t i = 0; i < G_N_ELEMENTS (places); i++) {
+    g_autofree char *place = g_strconcat (f->root, places[i], NULL), *mend = g_strconcat ("go-w ", place, NULL);
+    g_autofree char *owner = g_strconcat ("chown root ", place, NULL), *others = NULL, *group = NULL, *user = NULL;
+    g_autoptr (VfpoolConfig) config = NULL;
+
+    assert_int_equal (chmod (place, 0757), 0);
+    others = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ "0757", mend, NULL });
+    assert_int_equal (chmod (place, 0775), 0);
+    group = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ "0775", mend, NULL });
+    assert_int_equal (chmod (place, 0755), 0);
+    if (geteuid () == 0) {
+      assert_int_equal (chown (place, 65534, 0), 0);
+      user = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ "user 65534", owner, NULL });
+      assert_int_equal (chown (place, 0, 0), 0);
+    }
+    config = loaded (f);
+  }
 }
 
+/* A link is as good as the file and the folders that it leads to. */
 static void
-foreign_owner_is_refused (void **state) {
+links_are_followed_to_safe_places (void **state) {
   const Fixture *f = *state;
-  g_autofree char *message = NULL;
+  g_autofree char *folder = g_build_filename (f->root, "srv", NULL), *file = g_build_filename (folder, "v", NULL);
+  g_autofree char *open_folder = NULL, *sticky = NULL, *open_file = NULL;
+  g_autoptr (VfpoolConfig) config = NULL;
 
-  if (geteuid () != 0)
-    skip ();
-  put (f->file, "", 0);
-  assert_int_equal (chown (f->file, 65534, 0), 0);
-  message = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ f->file, "user 65534", "chown root", NULL });
+  assert_int_equal (g_mkdir (folder, 0755), 0);
+  put (file, "[pool a]\nmembers=pf=01:00.0\n", -1);
+  assert_int_equal (symlink ("../../srv/v", f->file), 0);
+  config = loaded (f);
+  assert_int_equal (config->pools->len, 1);
+  assert_int_equal (chmod (folder, 0777), 0);
+  open_folder = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ folder, "0777", NULL });
+  assert_int_equal (chmod (folder, 01777), 0);
+  sticky = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ folder, "1777", NULL });
+  assert_int_equal (chmod (folder, 0755), 0);
+  assert_int_equal (chmod (file, 0666), 0);
+  open_file = refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ f->file, "0666", NULL });
 }
 
 /* The same as somebody who may not read it: in a child, because there is no way back. */
@@ -578,8 +607,8 @@ main (void) {
     CASE (second_file_may_not_repeat),
     CASE (size_is_limited),
     CASE (other_things_than_files),
-    CASE (writable_by_everybody_is_refused),
-    CASE (foreign_owner_is_refused),
+    CASE (what_others_can_write_is_refused),
+    CASE (links_are_followed_to_safe_places),
     CASE (unreadable_is_denied),
     CASE (sample_is_valid),
     cmocka_unit_test (nearest_words),
