@@ -12,6 +12,7 @@
  * costs two fsync() for each short-lived process. It is folded in when it has grown, by the commit that made it so.
  */
 #include "ledger-private.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,9 +81,20 @@ make_folder (const char *folder, GError **error) {
 }
 
 static gboolean
-ensure_folder (const char *folder, GError **error) {
+deny (char *fault, GError **error) {
+  g_autofree char *owned = fault;
+
+  if (owned)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_DENIED, "the ledger cannot be believed: %s", owned);
+  return !owned;
+}
+
+static gboolean
+ensure_folder (const char *root, const char *folder, GError **error) {
   struct stat st;
 
+  if (!deny (vfpool_trust_folders_fault (root, folder), error))
+    return FALSE;
   if (lstat (folder, &st) == 0)
     return folder_is_ours (folder, &st, error);
   if (errno != ENOENT)
@@ -92,6 +104,19 @@ ensure_folder (const char *folder, GError **error) {
   if (lstat (folder, &st) < 0)
     return fail_errno ("look at the ledger's folder", folder, errno, error);
   return folder_is_ours (folder, &st, error);
+}
+
+/* A file that somebody else had a hand in, from a time when he could write to the folder, is neither followed nor kept
+ * aside: as a log, SQLite would write to it, and a descriptor that he still has would let him change what is believed. */
+static gboolean
+files_are_ours (const char *path, GError **error) {
+  for (size_t i = 0; i < G_N_ELEMENTS (companions); i++) {
+    g_autofree char *file = g_strconcat (path, companions[i], NULL);
+
+    if (!deny (vfpool_trust_own_file_fault (file), error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* ---- Opening ---- */
@@ -178,15 +203,13 @@ open_once (const char *path, gboolean readonly, VfpoolLedger **ledger, char **da
   struct stat st;
   int rc;
 
+  if (!files_are_ours (path, error))
+    return OPEN_FAILED;
   if (lstat (path, &st) < 0) {
     if (errno == ENOENT)
       return OPEN_ABSENT;
     fail_errno ("look at the ledger", path, errno, error);
     return OPEN_FAILED;
-  }
-  if (!S_ISREG (st.st_mode)) {
-    *damage = g_strdup ("it is no regular file");
-    return OPEN_DAMAGED;
   }
   self = connect_file (path, readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE,
                        readonly ? READER_WAIT : VFPOOL_LEDGER_WAIT, &rc);
@@ -228,8 +251,11 @@ static int
 take_lock (const char *folder, GError **error) {
   g_autofree char *path = g_build_filename (folder, "ledger.lock", NULL);
   gint64 deadline = g_get_monotonic_time () + VFPOOL_LEDGER_WAIT * G_TIME_SPAN_MILLISECOND;
-  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd;
 
+  if (!deny (vfpool_trust_own_file_fault (path), error))
+    return -1;
+  fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
     fail_errno ("make the ledger: cannot open its lock", path, errno, error);
     return -1;
@@ -311,7 +337,7 @@ make_empty_file (const char *path, GError **error) {
 /* So that no power cut leaves the name with nothing behind it. */
 static gboolean
 sync_file (const char *path, GError **error) {
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   gboolean is_synced = fd >= 0 && fsync (fd) == 0;
   int err = errno;
 
@@ -375,7 +401,7 @@ vfpool_ledger_open (const char *root, char **replaced, GError **error) {
   int lock;
 
   *replaced = NULL;
-  if (!ensure_folder (folder, error))
+  if (!ensure_folder (root, folder, error))
     return NULL;
   result = try_open (path, FALSE, &self, &damage, error);
   if (result == OPEN_GOOD || result == OPEN_FAILED)
@@ -393,8 +419,11 @@ vfpool_ledger_open_readonly (const char *root, GError **error) {
   g_autofree char *path = g_strconcat (root, FOLDER, "/", FILE_NAME, NULL);
   g_autofree char *damage = NULL;
   VfpoolLedger *self = NULL;
-  OpenResult result = try_open (path, TRUE, &self, &damage, error);
+  OpenResult result;
 
+  if (!deny (vfpool_trust_folders_fault (root, path), error))
+    return NULL;
+  result = try_open (path, TRUE, &self, &damage, error);
   if (result == OPEN_ABSENT)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "there is no ledger %s yet", path);
   if (result == OPEN_DAMAGED)

@@ -628,19 +628,81 @@ nothing_kept_aside_is_overwritten (void **state) {
   }
 }
 
+/* Opens: it must be refused in words that name @file and hold @part, and nothing may have been moved or written. */
 static void
-other_things_than_files_are_kept_aside (void **state) {
-  const Fixture *f = *state;
-  g_autofree char *names[2] = { NULL };
+assert_refused (const Fixture *f, const char *file, const char *part) {
+  g_autofree char *replaced = NULL;
+  g_autoptr (GError) error = NULL;
+  struct stat before, after;
 
-  g_mkdir_with_parents (f->folder, 0700);
-  assert_int_equal (g_mkdir (f->path, 0700), 0);
-  names[0] = assert_replaced (f);
-  g_remove (f->path);
-  assert_int_equal (symlink ("/etc/passwd", f->path), 0);
-  names[1] = assert_replaced (f);
-  g_free (g_steal_pointer (&names[0]));
-  g_free (g_steal_pointer (&names[1]));
+  assert_int_equal (lstat (file, &before), 0);
+  assert_null (vfpool_ledger_open (f->root, &replaced, &error));
+  assert_error (error, VFPOOL_ERROR_DENIED, part);
+  assert_error (error, VFPOOL_ERROR_DENIED, file);
+  assert_null (replaced);
+  assert_int_equal (lstat (file, &after), 0);
+  assert_true (before.st_ino == after.st_ino && before.st_size == after.st_size);
+}
+
+/* Everything that could have been planted while the folder was open to others, in the place of each file. */
+static void
+files_of_others_are_refused (void **state) {
+  static const char *const files[] = { "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock" };
+  const Fixture *f = *state;
+  g_autofree char *victim = g_build_filename (f->root, "victim", NULL);
+
+  put (victim, "secret", 6);
+  for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *file = g_build_filename (f->folder, files[i], NULL);
+    g_autofree char *text = NULL;
+
+    remove_tree (f->folder);
+    g_mkdir_with_parents (f->folder, 0700);
+    assert_int_equal (symlink (victim, file), 0);
+    assert_refused (f, file, "symbolic link");
+    g_remove (file);
+    assert_int_equal (link (victim, file), 0);
+    assert_refused (f, file, "hard links");
+    g_remove (file);
+    assert_int_equal (g_mkdir (file, 0700), 0);
+    assert_refused (f, file, "a folder");
+    g_rmdir (file);
+    put (file, "", 0);
+    assert_int_equal (chmod (file, 0620), 0);
+    assert_refused (f, file, "chmod go-w");
+    assert_int_equal (chmod (file, 0602), 0);
+    assert_refused (f, file, "chmod go-w");
+    assert_int_equal (chmod (file, 0600), 0);
+    if (geteuid () == 0) {
+      assert_int_equal (chown (file, 65534, 0), 0);
+      assert_refused (f, file, "user 65534");
+    }
+    assert_true (g_file_get_contents (victim, &text, NULL, NULL));
+    assert_string_equal (text, "secret");
+  }
+}
+
+static void
+folders_of_others_are_refused (void **state) {
+  const Fixture *f = *state;
+  static const char *const folders[] = { "/var", "/var/lib" };
+
+  make_ledger (f);
+  for (size_t i = 0; i < G_N_ELEMENTS (folders); i++) {
+    g_autofree char *folder = g_strconcat (f->root, folders[i], NULL);
+
+    assert_int_equal (chmod (folder, 0775), 0);
+    assert_refused (f, folder, "chmod go-w");
+    assert_int_equal (chmod (folder, 0757), 0);
+    assert_refused (f, folder, "chmod go-w");
+    assert_int_equal (chmod (folder, 0755), 0);
+    if (geteuid () != 0)
+      continue;
+    assert_int_equal (chown (folder, 65534, 0), 0);
+    assert_refused (f, folder, "user 65534");
+    assert_int_equal (chown (folder, 0, 0), 0);
+  }
+  vfpool_ledger_close (opened (f));
 }
 
 /* The file alone was removed; its log is there. An old log must not be played into a new file. */
@@ -1144,7 +1206,8 @@ main (void) {
     CASE (reader_repairs_nothing),
     CASE (damaged_ledger_is_kept_aside),
     CASE (nothing_kept_aside_is_overwritten),
-    CASE (other_things_than_files_are_kept_aside),
+    CASE (files_of_others_are_refused),
+    CASE (folders_of_others_are_refused),
     CASE (log_without_file_is_kept_aside),
     CASE (unfinished_replacement_is_finished),
     CASE (newer_ledger_is_left_alone),
