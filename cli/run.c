@@ -54,16 +54,19 @@ run (int argc, char **argv, GError **error) {
 /* A usage error has two lines; every other message is one, whatever is in it. */
 static void
 report_lines (const GError *error) {
-  g_auto (GStrv) lines = g_strsplit (error->message, "\nusage: ", 2);
+  /* The last one: what was typed stands before it, and may hold the same words. */
+  const char *usage = g_strrstr (error->message, "\nusage: ");
+  g_autofree char *what = NULL;
   g_autoptr (GError) first = NULL;
 
-  if (!g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE) || !lines[1]) {
+  if (!g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE) || !usage) {
     report_error (error);
     return;
   }
-  first = g_error_new_literal (error->domain, error->code, lines[0]);
+  what = g_strndup (error->message, (gsize)(usage - error->message));
+  first = g_error_new_literal (error->domain, error->code, what);
   report_error (first);
-  g_printerr ("usage: %s\n", lines[1]);
+  g_printerr ("%s\n", usage + 1);
 }
 
 int

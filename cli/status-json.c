@@ -3,6 +3,7 @@
  * `vfpool status --json`: a contract with other people's programs. Every key is always there; what is unknown or does
  * not apply is null. Keys may be added, none goes away or changes its meaning. vfpool(8) documents them.
  */
+#include "printable.h"
 #include "status.h"
 
 #include <json-glib/json-glib.h>
@@ -117,12 +118,31 @@ add_array (JsonBuilder *builder, GVariant *status, const char *key, const char *
   json_builder_end_array (builder);
 }
 
+/* JSON escapes what JSON must; a terminal would obey more. Programs read the same text either way. Outside of strings all
+ * is printable ASCII but for the line feeds. */
+static char *
+escape_unprintable (const char *text) {
+  g_autoptr (GString) out = g_string_new (NULL);
+
+  for (const char *p = text; *p; p = g_utf8_next_char (p)) {
+    gunichar c = g_utf8_get_char (p);
+
+    if (c == '\n' || is_printable (c))
+      g_string_append_unichar (out, c);
+    else if (c < 0x10000)
+      g_string_append_printf (out, "\\u%04x", c);
+    else
+      g_string_append_printf (out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+  }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
 char *
 cli_status_to_json (GVariant *status, CliDeviceNames *names) {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonGenerator) generator = json_generator_new ();
   g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *safe = NULL;
 
   json_builder_begin_object (builder);
   add_array (builder, status, "pfs", pf_keys, TRUE, names);
@@ -133,5 +153,6 @@ cli_status_to_json (GVariant *status, CliDeviceNames *names) {
   json_generator_set_root (generator, root);
   json_generator_set_pretty (generator, TRUE);
   text = json_generator_to_data (generator, NULL);
-  return g_strconcat (text, "\n", NULL);
+  safe = escape_unprintable (text);
+  return g_strconcat (safe, "\n", NULL);
 }

@@ -3,8 +3,8 @@
  * `vfpool status` for people: what is left in each pool first, because that is what is mostly asked; then the VFs, pool
  * by pool; then the PFs. Times are in the operator's own time zone, as in the log beside it.
  */
-#include "status.h"
 #include "printable.h"
+#include "status.h"
 #include "table.h"
 
 static const CliColumn pool_columns[] = {

@@ -4,8 +4,9 @@
  * guest's configuration, so control characters and marks that turn the direction of writing never reach the terminal,
  * and a monstrous name is cut, so that one guest cannot push the others off the screen.
  */
-#include "printable.h"
 #include "table.h"
+
+#include "printable.h"
 
 /* Longer cells are cut, except in the last column, after which nothing has to line up. */
 #define CELL_WIDTH_MAX 60

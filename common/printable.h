@@ -4,6 +4,9 @@
 
 #include <glib.h>
 
+/* Whether @c can neither break a line, nor steer a terminal, nor change the order or the look of what stands beside it. */
+gboolean is_printable (gunichar c);
+
 /**
  * printable_copy:
  * @text: any bytes

@@ -13,6 +13,7 @@
 
 #define SLOT_MAX 32
 #define MANUAL_NAME_MAX 64
+#define NAME_MAX_CHARS 255
 #define VMID_MAX_DIGITS 9 /* Proxmox VE: 100 to 999999999 */
 #define VLAN_MAX 4094     /* IEEE 802.1Q: 4095 is reserved */
 #define SLOTS_MAX 256     /* far above what any hypervisor plugs; bounds what a request can cost */
@@ -117,6 +118,15 @@ slot_free (gpointer data) {
   g_free (slot);
 }
 
+/* libvirt and Proxmox VE allow less; XML that was not theirs must not fill the ledger. */
+static char *
+shorten_name (const char *name) {
+  g_autofree char *valid = g_utf8_make_valid (name, -1);
+
+  return g_utf8_strlen (valid, -1) > NAME_MAX_CHARS ? g_utf8_substring (valid, 0, NAME_MAX_CHARS)
+                                                    : g_steal_pointer (&valid);
+}
+
 VfpoolRequest *
 vfpool_request_new (VfpoolGuestKind kind, const char *id, const char *name, GError **error) {
   g_autofree char *normal = vfpool_guest_normalize_id (kind, id, error);
@@ -127,7 +137,7 @@ vfpool_request_new (VfpoolGuestKind kind, const char *id, const char *name, GErr
   self = g_new0 (VfpoolRequest, 1);
   self->kind = kind;
   self->id = g_steal_pointer (&normal);
-  self->name = name ? g_utf8_make_valid (name, -1) : NULL;
+  self->name = name ? shorten_name (name) : NULL;
   self->slots = g_ptr_array_new_with_free_func (slot_free);
   return self;
 }

@@ -22,9 +22,12 @@ typedef struct {
   guint total, free, leased, quarantined, foreign;
 } Count;
 
+/* A process's name, and a guest's that was found on its command line, may be any bytes; a GVariant takes UTF-8 only. */
 static GVariant *
 maybe_string (const char *text) {
-  return g_variant_new ("ms", text);
+  g_autofree char *valid = text ? g_utf8_make_valid (text, -1) : NULL;
+
+  return g_variant_new ("ms", valid);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "connection.h"
 
 #include "guests.h"
+#include "printable.h"
 #include "report.h"
 
 #include <libvirt/libvirt.h>
@@ -169,11 +170,12 @@ retry_later (Connection *self) {
   g_autofree char *message =
       g_strdup_printf ("no connection to libvirt (" URI "): %s; trying again every %d s at the latest",
                        virGetLastErrorMessage (), RETRY_MAX_S);
+  g_autofree char *status = printable_copy (message, G_MAXSIZE); /* a line feed would end the field, and begin another */
 
   if (!self->complained)
     report_message (VFPOOL_MESSAGE_WARNING, message, NULL);
   self->complained = TRUE;
-  sd_notifyf (0, "STATUS=%s", message);
+  sd_notifyf (0, "STATUS=%s", status);
   connection_end (self);
   g_timeout_add_seconds (self->retry_s, on_retry, self);
   self->retry_s = MIN (self->retry_s * 2, RETRY_MAX_S);

@@ -110,6 +110,7 @@ ends_with_the_right_status (void **state) {
     { "acquire --help", 0, "vfpool acquire: ", NULL },
     { "help help", 0, "vfpool help: ", NULL },
     { "help aquire", 64, NULL, "vfpool: unknown verb 'aquire': did you mean 'acquire'?\nusage: vfpool " },
+    { "\033[2J\nx", 64, NULL, "vfpool: unknown verb '?[2J?x'\nusage: vfpool " },
     { "acquire --pool p", 64, NULL, "vfpool: 'acquire' needs --guest KIND/ID\nusage: vfpool acquire --guest" },
     { "status", 78, NULL, "vfpool: " },
     { "check", 78, NULL, "vfpool: " },

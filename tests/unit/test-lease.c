@@ -721,6 +721,21 @@ test_status_out_of_pool (void **state) {
   assert_string_equal (get_state (status, "0000:04:00.0"), "active");
 }
 
+/* Whoever may open a VFIO group may call himself anything; the answer is a GVariant, which must be UTF-8. */
+static void
+test_status_of_nasty_names (void **state) {
+  Test *t = *state;
+  g_autoptr (GVariant) status = NULL;
+  g_autofree char *text = NULL;
+
+  fixture_add_process (t->fx, 700, "testpmd", "/dev/vfio/20");
+  fixture_write (t->fx, "/proc/700/comm", "\xff\x1b[2J\xe2\x80\n");
+  status = vfpool_status (t->vfpool, NULL);
+  assert_non_null (status);
+  text = g_variant_print (status, FALSE);
+  assert_non_null (strstr (text, "held open by process 700 (\xef\xbf\xbd"));
+}
+
 static void
 test_status_without_ledger (void **state) {
   Test *t = *state;
@@ -795,6 +810,7 @@ main (void) {
     TEST (test_up_tells_all),
     TEST (test_status),
     TEST (test_status_out_of_pool),
+    TEST (test_status_of_nasty_names),
     TEST (test_status_without_ledger),
     TEST (test_check),
   };

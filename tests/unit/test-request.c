@@ -145,11 +145,23 @@ test_exit_status (void **state) {
   }
 }
 
+/* A display name may be any text, but neither any bytes nor any length. */
+static void
+test_display_names (void **state) {
+  g_autofree char *long_name = g_strnfill (100000, 'x');
+  g_autoptr (VfpoolRequest) bytes = vfpool_request_new (VFPOOL_GUEST_MANUAL, "a", "\xff\xc3\xa4", NULL);
+  g_autoptr (VfpoolRequest) length = vfpool_request_new (VFPOOL_GUEST_MANUAL, "a", long_name, NULL);
+  (void)state;
+
+  assert_string_equal (bytes->name, "\xef\xbf\xbd\xc3\xa4");
+  assert_int_equal (strlen (length->name), 255);
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_guest_parse), cmocka_unit_test (test_slots),       cmocka_unit_test (test_addresses),
-    cmocka_unit_test (test_slot_limit),  cmocka_unit_test (test_exit_status),
+    cmocka_unit_test (test_slot_limit),  cmocka_unit_test (test_exit_status), cmocka_unit_test (test_display_names),
   };
 
   return cmocka_run_group_tests_name ("request", tests, NULL, NULL);
