@@ -2,23 +2,12 @@
 /* From a command line to an exit status: understand it, see that it is allowed, open the library, do the verb. */
 #include "cli.h"
 
+#include "process.h"
 #include "report.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-/*
- * A file that the library opens must not become descriptor 1 because the caller closed it: results would be written
- * into it. /dev/null opened for reading takes the place, so that writing still fails and is noticed.
- */
-static void
-hold_standard_descriptors (void) {
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    if (fcntl (fd, F_GETFD) < 0)
-      (void)!open ("/dev/null", O_RDONLY);
-}
 
 static gboolean
 run_verb (const CliCall *call, GError **error) {
@@ -73,7 +62,7 @@ int
 cli_run (int argc, char **argv) {
   g_autoptr (GError) error = NULL;
 
-  hold_standard_descriptors ();
+  process_hold_standard_streams ();
   /* A reader that went away is a failed write like any other; the lease that was to be printed exists. */
   signal (SIGPIPE, SIG_IGN);
   if (run (argc, argv, &error))

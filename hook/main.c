@@ -17,21 +17,11 @@
  * are in, it starts.
  */
 #include "domain-request.h"
+#include "process.h"
 #include "report.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A descriptor 0, 1 or 2 that came closed would go to the next file opened, and a message written to stderr into it. */
-static void
-keep_standard_streams (void) {
-  for (int fd = 0; fd <= 2; fd++)
-    if (fcntl (fd, F_GETFD) < 0)
-      (void)!open ("/dev/null", O_RDWR); /* the lowest free descriptor: this one */
-  signal (SIGPIPE, SIG_IGN);
-}
 
 static DomainXml *
 read_domain (GError **error) {
@@ -77,7 +67,7 @@ int
 main (int argc, char **argv) {
   g_autoptr (GError) error = NULL;
 
-  keep_standard_streams ();
+  process_begin_as_hook ();
   if (argc < 4) {
     g_set_error_literal (&error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
                          "this is libvirt's hook, not a command: libvirt runs it as NAME OPERATION SUB-OPERATION EXTRA "

@@ -8,6 +8,7 @@
  * one finds in the ledger and in libvirt all that it needs. Its log is stderr, which is the journal.
  */
 #include "connection.h"
+#include "process.h"
 #include "report.h"
 #include "worker.h"
 
@@ -54,8 +55,10 @@ drop_libvirt_error (void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED) {
 
 int
 main (int argc, char **argv G_GNUC_UNUSED) {
+  static const char *const kept_variables[] = { "NOTIFY_SOCKET", NULL };
   Agent agent = { 0 };
 
+  process_clean_environment (kept_variables);
   if (argc > 1) {
     g_autoptr (GError) error = g_error_new_literal (VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
                                                     "vfpool-agent takes no arguments: start vfpool-agent.service");

@@ -5,8 +5,10 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "hookscript.h"
+#include "process.h"
 #include "report.h"
 
 static const char usage_text[] =
@@ -58,6 +60,8 @@ main (int argc, char **argv) {
   g_autoptr (GError) error = NULL;
   int next = 1;
 
+  process_begin_as_hook ();
+  umask (S_IWGRP | S_IWOTH); /* PVE's own files get the modes that PVE gives them; the ledger's never depend on it */
   for (; next < argc && g_str_has_prefix (argv[next], "--"); next++) {
     guint option = 0;
 
@@ -72,6 +76,10 @@ main (int argc, char **argv) {
       return report_error (error);
     }
     values[option] = argv[++next];
+    if (!g_path_is_absolute (values[option])) {
+      usage_error (&error, "an option's folder has to begin with /");
+      return report_error (error);
+    }
   }
   paths = pve_paths_new (values[0], values[1], values[2]);
   return run (paths, argc - next, argv + next, &error) ? 0 : report_error (error);
