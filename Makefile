@@ -30,8 +30,10 @@ endif
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-missing-field-initializers
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
-HARDEN_LD := -Wl,-z,relro -Wl,-z,now
+# What is kept from an attacker, and from a mistake of our own; tests/unit/test-hardening.c looks at the result. What not
+# every compiler or processor has is asked for, each by itself.
+HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE $(HARDEN_PROBED)
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g
 
 # One pkg-config call per set, and only when something is really built.
@@ -50,6 +52,10 @@ ifneq ($(shell pkg-config --exists $(ALL_PKGS) cmocka 2>/dev/null && echo yes),y
 $(shell packaging/install-missing packaging/build-packages 1>&2)
 endif
 PKG_CFLAGS := $(call pc,--cflags,$(ALL_PKGS))
+probe = $(shell echo 'int i;' | $(CC) -O2 -Werror -include stdlib.h $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+HARDEN_PROBED := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranch-protection=standard \
+  -ftrivial-auto-var-init=zero,$(call probe,$(flag))) \
+  $(or $(call probe,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 endif
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
@@ -130,7 +136,7 @@ $(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
 
 .SECONDARY:
 
-check-unit: $(TESTS) ## unit tests under ASan and UBSan (seconds)
+check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)
 	@tests/unit/run $(TESTS)
 
 check: ## all tests: unit, then bench; the last line sums them up
