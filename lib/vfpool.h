@@ -91,7 +91,8 @@ typedef void (*VfpoolMessageFunc) (VfpoolMessageLevel level, const char *message
  * Reads the configuration (/etc/vfpool/vfpool.conf, then /etc/vfpool/conf.d, files ending in .conf, in name order). The
  * ledger is opened at the first call that needs it, the kernel is asked anew by each call.
  *
- * Returns: (transfer full): a handle for vfpool_close(), or NULL: VFPOOL_ERROR_BAD_CONFIG or VFPOOL_ERROR_DENIED.
+ * Returns: (transfer full): a handle for vfpool_close(), or NULL: VFPOOL_ERROR_BAD_CONFIG (also when others than root could
+ *   have written the configuration) or VFPOOL_ERROR_DENIED.
  */
 Vfpool *vfpool_open (const char *root, VfpoolMessageFunc message_func, gpointer user_data, GError **error);
 

@@ -504,6 +504,10 @@ what_others_can_write_is_refused (void **state) {
     }
     config = loaded (f);
   }
+  remove_tree (f->folder); /* also with nothing in it yet */
+  assert_int_equal (g_mkdir (f->folder, 0700), 0);
+  assert_int_equal (chmod (f->folder, 0770), 0);
+  g_free (refused (f, VFPOOL_ERROR_BAD_CONFIG, (const char *[]){ f->folder, "0770", NULL }));
 }
 
 /* A link is as good as the file and the folders that it leads to. */
