@@ -1,0 +1,10 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A short form of the storm with libvirt; tests/storm/README.md tells what it proves. `make storm` runs the long one.
+#
+# timeout: 1200
+# copy: tests/storm/libvirt-storm.sh
+
+# shellcheck source=/dev/null
+. /root/libvirt-storm.sh 4 8
