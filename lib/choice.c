@@ -6,6 +6,9 @@
  * The IOMMU group is the unit of isolation: a device that the guest does not control but that shares the group can
  * reach, and be reached by, the guest's memory accesses. So all of a group must be bridges, on vfio, or the same
  * guest's.
+ *
+ * Choosing is done under the ledger's lock, so reasons are put into words only when nothing can be chosen: on a host with many VFs
+ * most of them are somebody's.
  */
 #include "choice.h"
 
@@ -84,36 +87,54 @@ vfpool_why_not (const VfpoolRequest *request, const VfpoolFunction *function, GP
   return NULL;
 }
 
-static void
-append_reason (GString *text, guint n, const VfpoolFunction *f, const char *why) {
-  if (n < REASONS_SHOWN)
-    g_string_append_printf (text, "%s%s %s", n ? "; " : "", f->address, why);
+/* The first candidate that may be given to @request, or NULL. */
+static VfpoolFunction *
+find_allowed (const VfpoolRequest *request, const VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken) {
+  for (guint i = 0; i < choice->candidates->len; i++) {
+    VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
+    g_autofree char *why = NULL;
+
+    if (find_lease (leases, f->address))
+      continue;
+    why = vfpool_why_not (request, f, leases, taken);
+    if (!why)
+      return f;
+  }
+  return NULL;
+}
+
+/* Why each of the candidates is refused. */
+static char *
+list_reasons (const VfpoolRequest *request, const VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken) {
+  GString *reasons = g_string_new (NULL);
+  guint n = choice->candidates->len;
+
+  for (guint i = 0; i < MIN (n, REASONS_SHOWN); i++) {
+    const VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
+    g_autofree char *why = vfpool_why_not (request, f, leases, taken);
+    g_string_append_printf (reasons, "%s%s %s", i ? "; " : "", f->address, why);
+  }
+  if (n > REASONS_SHOWN)
+    g_string_append_printf (reasons, "; and %u more, see `vfpool status`", n - REASONS_SHOWN);
+  return g_string_free (reasons, FALSE);
 }
 
 static gboolean
 choose_one (const VfpoolRequest *request, VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken, GError **error) {
-  g_autoptr (GString) reasons = g_string_new (NULL);
-  g_autofree char *guest = vfpool_guest_describe (request->kind, request->id, request->name);
-  guint n = choice->candidates->len;
+  g_autofree char *reasons = NULL, *guest = NULL;
 
-  for (guint i = 0; i < n; i++) {
-    VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
-    g_autofree char *why = vfpool_why_not (request, f, leases, taken);
-    if (!why) {
-      choice->chosen = f;
-      return TRUE;
-    }
-    append_reason (reasons, i, f, why);
-  }
-  if (n > REASONS_SHOWN)
-    g_string_append_printf (reasons, "; and %u more, see `vfpool status`", n - REASONS_SHOWN);
+  choice->chosen = find_allowed (request, choice, leases, taken);
+  if (choice->chosen)
+    return TRUE;
+  reasons = list_reasons (request, choice, leases, taken);
+  guest = vfpool_guest_describe (request->kind, request->id, request->name);
   if (choice->slot->address)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s (pool '%s') cannot be given to %s, slot %s: %s",
-                 choice->slot->address, choice->pool, guest, choice->slot->name, reasons->str);
+                 choice->slot->address, choice->pool, guest, choice->slot->name, reasons);
   else
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF, "pool '%s' has no free VF for %s, slot %s: %s",
                  choice->pool, guest, choice->slot->name,
-                 n ? reasons->str : "none of its members exists on this host; has `vfpool up` been run?");
+                 *reasons ? reasons : "none of its members exists on this host; has `vfpool up` been run?");
   return FALSE;
 }
 
