@@ -5,7 +5,7 @@
 # How many of the cases run side by side; each is a machine of two emulated processors, mostly busy with one.
 BENCH_JOBS ?= $(shell nproc)
 
-.PHONY: bench-image bench-run check-bench
+.PHONY: bench-image bench-run check-bench crash
 
 bench-image: ## build the image of the bench's virtual host, unless it is there
 	@$(CURDIR)/tests/bench/image >&2
@@ -18,3 +18,6 @@ bench-run: bench-image ## run SCRIPT=FILE in the bench (TOPOLOGY=, MEM=, TIMEOUT
 check-bench: all bench-image ## test the bench itself, and vfpool in it (CASES= for some of tests/bench/cases)
 	@$(if $(CASES),:,$(CURDIR)/tests/bench/selftest)
 	@$(CURDIR)/tests/bench/check -j $(BENCH_JOBS) $(CASES)
+
+crash: all bench-image ## kill and refuse vfpool at every system call that changes anything (hours; CRASH= options)
+	@$(CURDIR)/tests/bench/crash $(CRASH)
