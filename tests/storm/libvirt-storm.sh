@@ -12,7 +12,7 @@
 
 readonly nvme=0000:03:00.0 nic=0000:01:00.0 ledger=/var/lib/vfpool/ledger.db
 readonly late_conf=/etc/vfpool/conf.d/late.conf
-readonly call_limit=180 # seconds; a start or stop that takes longer has got stuck
+readonly call_limit=400 # seconds; a start or stop that takes longer has got stuck
 rounds=${1:-4} guests=${2:-8} seed=${3:-$((SRANDOM))}
 half=$((guests / 2)) few=$(((guests + 3) / 4))
 RANDOM=$((seed % 32768))

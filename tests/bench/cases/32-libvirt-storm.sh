@@ -3,8 +3,8 @@
 #
 # A short form of the storm with libvirt; tests/storm/README.md tells what it proves. `make storm` runs the long one.
 #
-# timeout: 1200
+# timeout: 2400
 # copy: tests/storm/libvirt-storm.sh
 
 # shellcheck source=/dev/null
-. /root/libvirt-storm.sh 4 8
+. /root/libvirt-storm.sh 3 8
