@@ -35,6 +35,12 @@ static const struct {
   { "saved_mac", NULL },
   { "saved_vlan", "-1" },
   { "saved_qos", "0" },
+  { "saved_vlan_proto", "0" },
+  { "saved_trust", "-1" },
+  { "saved_spoof_check", "-1" },
+  { "saved_min_rate", "0" },
+  { "saved_max_rate", "-1" },
+  { "saved_link_state", "-1" },
   { "boot_id", "boot" },
   { "worker_pid", "0" },
   { "worker_start", "0" },
@@ -115,6 +121,14 @@ fill_table (FuzzInput rest) {
 }
 
 static void
+assert_same_saved (const VfpoolVfnet *a, const VfpoolVfnet *b) {
+  g_assert_cmpstr (a->mac, ==, b->mac);
+  g_assert_true (a->vlan == b->vlan && a->vlan_qos == b->vlan_qos && a->vlan_proto == b->vlan_proto);
+  g_assert_true (a->trust == b->trust && a->spoof_check == b->spoof_check && a->link_state == b->link_state);
+  g_assert_true (a->min_rate == b->min_rate && a->max_rate == b->max_rate);
+}
+
+static void
 assert_same (const VfpoolLease *a, const VfpoolLease *b) {
   g_assert_cmpstr (a->address, ==, b->address);
   g_assert_cmpstr (a->guest_id, ==, b->guest_id);
@@ -122,12 +136,12 @@ assert_same (const VfpoolLease *a, const VfpoolLease *b) {
   g_assert_cmpstr (a->slot, ==, b->slot);
   g_assert_cmpstr (a->pool, ==, b->pool);
   g_assert_cmpstr (a->mac, ==, b->mac);
-  g_assert_cmpstr (a->saved_mac, ==, b->saved_mac);
+  assert_same_saved (&a->saved, &b->saved);
   g_assert_cmpstr (a->boot_id, ==, b->boot_id);
   g_assert_cmpstr (a->reason, ==, b->reason);
   g_assert_true (a->guest_kind == b->guest_kind && a->state == b->state && a->by_pool == b->by_pool);
-  g_assert_true (a->vlan == b->vlan && a->has_saved == b->has_saved && a->saved_vlan == b->saved_vlan);
-  g_assert_true (a->saved_qos == b->saved_qos && a->worker_pid == b->worker_pid && a->since == b->since);
+  g_assert_true (a->vlan == b->vlan && a->has_saved == b->has_saved);
+  g_assert_true (a->worker_pid == b->worker_pid && a->since == b->since);
   g_assert_true (a->worker_start == b->worker_start && a->since_boot == b->since_boot);
 }
 
@@ -140,8 +154,10 @@ check_columns (const VfpoolLease *lease) {
   g_assert_true (lease->guest_id && lease->slot && lease->pool && lease->boot_id);
   g_assert_true (!lease->mac || strlen (lease->mac) == strlen ("52:54:00:12:34:56"));
   g_assert_true (lease->vlan >= VFPOOL_VLAN_UNSET && lease->vlan <= 4095);
-  g_assert_true (lease->saved_vlan >= VFPOOL_VLAN_UNSET && lease->saved_vlan <= 4095);
-  g_assert_true (lease->saved_qos >= 0 && lease->saved_qos <= 7);
+  g_assert_true (!*lease->saved.mac || strlen (lease->saved.mac) == strlen ("52:54:00:12:34:56"));
+  g_assert_true (lease->saved.vlan >= VFPOOL_VLAN_UNSET && lease->saved.vlan <= 4095);
+  g_assert_true (lease->saved.vlan_qos >= 0 && lease->saved.vlan_qos <= 7);
+  g_assert_true (lease->saved.trust >= -1 && lease->saved.trust <= 1 && lease->saved.link_state <= 2);
   g_assert_true (lease->worker_pid >= 0 && lease->worker_start >= 0);
 }
 

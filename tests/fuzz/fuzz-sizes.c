@@ -62,7 +62,7 @@ read_config_file (const char *path, gboolean is_allowed, size_t size) {
 
   (void)size;
   fuzz_memory_begin ();
-  file = vfpool_config_file_read (path, &error);
+  file = vfpool_config_file_read (fuzz_root (), path, &error);
   fuzz_memory_end (is_allowed ? 400 * CONFIG_MAX : 4 * CONFIG_MAX);
   g_assert_true (is_allowed || strstr (error->message, "more than"));
   fuzz_assert_answer (file != NULL, &error);
