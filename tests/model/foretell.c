@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each operation does when nothing goes wrong, by the rules of vfpool.h and reconcile.c. See model.h. */
+#include "model.h"
+
+#include <string.h>
+
+#define CLOSE_STEP_US (20 * 1000)
+#define CLOSE_STEPS 250 /* five seconds */
+#define BUSY_WAIT_US (10 * G_USEC_PER_SEC)
+#define BUSY_STEP_US (20 * 1000)
+#define OK (-1) /* where else a VfpoolError is returned */
+
+static Device *
+device_of (Model *self, int f) {
+  return &self->machine.devices[f];
+}
+
+/* ---- What is done to a device ---- */
+
+static void
+bind_vfio (Device *device) {
+  if (device_is_on_vfio (device))
+    return;
+  strcpy (device->override, VFIO);
+  strcpy (device->driver, VFIO);
+}
+
+static void
+park (Model *self, int f) {
+  Device *device = device_of (self, f);
+
+  switch (config_park_of (&self->config, f)) {
+  case VFPOOL_PARK_VFIO:
+    bind_vfio (device);
+    return;
+  case VFPOOL_PARK_HOST:
+    *device->override = '\0';
+    strcpy (device->driver, function_places[f].host_driver);
+    return;
+  case VFPOOL_PARK_NONE:
+    *device->override = '\0';
+    *device->driver = '\0';
+  }
+}
+
+gboolean
+foretell_is_parked (Model *self, int f) {
+  const Device *device = device_of (self, f);
+
+  switch (config_park_of (&self->config, f)) {
+  case VFPOOL_PARK_VFIO:
+    return device_is_on_vfio (device);
+  case VFPOOL_PARK_HOST:
+    return *device->driver && !device_is_on_vfio (device);
+  case VFPOOL_PARK_NONE:
+    return !*device->driver;
+  }
+  g_assert_not_reached ();
+}
+
+gboolean
+has_netdev (int f) {
+  return function_places[f].pf != NO_PF && pf_places[function_places[f].pf].netdev;
+}
+
+/* What is not asked for is as it was before the guest had it. */
+void
+foretell_prepared (const Lease *lease, int f, VfpoolVfnet *net) {
+  if (has_netdev (f) && lease->has_saved_net)
+    *net = lease->saved;
+  if (*lease->mac)
+    strcpy (net->mac, lease->mac);
+  if (lease->vlan != VFPOOL_VLAN_UNSET) {
+    net->vlan = lease->vlan;
+    net->qos = 0;
+  }
+}
+
+static void
+prepare (Model *self, int f) {
+  foretell_prepared (&self->leases[f], f, &device_of (self, f)->net);
+  bind_vfio (device_of (self, f));
+}
+
+static void
+put_back (Model *self, int f) {
+  const Lease *lease = &self->leases[f];
+
+  self->is_leased[f] = FALSE;
+  if (!device_of (self, f)->exists)
+    return;
+  if (has_netdev (f) && lease->has_saved_net)
+    device_of (self, f)->net = lease->saved;
+  park (self, f);
+}
+
+/* ---- Release ---- */
+
+static gboolean
+wait_closed (Model *self, int f) {
+  for (int step = 0; step < CLOSE_STEPS; step++) {
+    if (!machine_is_open (&self->machine, f))
+      return TRUE;
+    machine_pass_time (&self->machine, CLOSE_STEP_US);
+  }
+  return FALSE;
+}
+
+/* A VF that stays open is left to its guest; one that was only reserved stays that. */
+static int
+release_open (Lease *lease) {
+  if (lease->state == VFPOOL_LEASE_RELEASING)
+    lease->state = VFPOOL_LEASE_ACTIVE;
+  return VFPOOL_ERROR_IN_USE;
+}
+
+static int
+release_one (Model *self, int f) {
+  Lease *lease = &self->leases[f];
+
+  if (lease->worker) {
+    machine_pass_time (&self->machine, BUSY_WAIT_US);
+    return VFPOOL_ERROR_BUSY;
+  }
+  if (device_of (self, f)->exists && !wait_closed (self, f))
+    return release_open (lease);
+  put_back (self, f);
+  return OK;
+}
+
+static void
+keep_first (int *first, int code) {
+  if (*first == OK)
+    *first = code;
+}
+
+static int
+release_guest (Model *self, int guest) {
+  gboolean wanted[N_FUNCTIONS];
+  int first = OK;
+
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    wanted[f] =
+        self->is_leased[f] && self->leases[f].guest == guest && self->leases[f].state != VFPOOL_LEASE_QUARANTINED;
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (wanted[f])
+      keep_first (&first, release_one (self, f));
+  return first;
+}
+
+static int
+release_lease (Model *self, const VfpoolLease *lease) {
+  int f = find_function (lease->address);
+
+  if (!self->is_leased[f] || self->leases[f].serial != lease->serial
+      || self->leases[f].state == VFPOOL_LEASE_QUARANTINED)
+    return OK;
+  return release_one (self, f);
+}
+
+static int
+release_quarantined (Model *self, int f) {
+  if (!self->is_leased[f] || self->leases[f].state != VFPOOL_LEASE_QUARANTINED)
+    return VFPOOL_ERROR_NOT_FOUND;
+  return release_one (self, f);
+}
+
+/* ---- Acquire ---- */
+
+typedef struct {
+  Model *self;
+  const Operation *op;
+  Machine snapshot;                /* as it was when the call began */
+  gboolean is_marked[N_FUNCTIONS]; /* found open by asking the kernel */
+  const Slot *slots[MAX_SLOTS];    /* those that concern vfpool */
+  int pools[MAX_SLOTS];
+  int n;
+  int chosen[MAX_SLOTS]; /* -1: none yet */
+  gboolean is_held[MAX_SLOTS];
+  Lease old[MAX_SLOTS]; /* as they were before this call took them over */
+  gint64 waited;
+} Acquire;
+
+static int
+find_slots (Acquire *a) {
+  for (int i = 0; i < a->op->n_slots; i++) {
+    const Slot *slot = &a->op->slots[i];
+    int pool = slot->pool;
+
+    if (slot->function < 0 && !config_has_pool (&a->self->config, pool))
+      return VFPOOL_ERROR_BAD_INPUT;
+    if (slot->function >= 0)
+      pool = a->snapshot.devices[slot->function].exists ? config_pool_of (&a->self->config, slot->function) : NO_POOL;
+    if (pool == NO_POOL)
+      continue;
+    a->slots[a->n] = slot;
+    a->pools[a->n++] = pool;
+  }
+  return OK;
+}
+
+static gboolean
+is_candidate (const Acquire *a, int i, int f) {
+  if (!a->snapshot.devices[f].exists)
+    return FALSE;
+  return a->slots[i]->function >= 0 ? a->slots[i]->function == f : config_pool_of (&a->self->config, f) == a->pools[i];
+}
+
+static int
+find_own (const Acquire *a, int i) {
+  const Model *m = a->self;
+
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (m->is_leased[f] && m->leases[f].guest == a->op->guest && m->leases[f].state != VFPOOL_LEASE_QUARANTINED
+        && strcmp (m->leases[f].slot, a->slots[i]->name) == 0)
+      return f;
+  return -1;
+}
+
+/* What the guest holds: kept, left alone because it has it open, or given back because it asks for something else. */
+static int
+settle (Acquire *a, gboolean *again) {
+  Model *m = a->self;
+
+  *again = FALSE;
+  for (int i = 0; i < a->n; i++) {
+    a->chosen[i] = -1;
+    a->is_held[i] = FALSE;
+  }
+  for (int i = 0; i < a->n; i++) {
+    int own = find_own (a, i);
+
+    if (own < 0)
+      continue;
+    if (m->leases[own].worker) {
+      machine_pass_time (&m->machine, BUSY_WAIT_US);
+      return VFPOOL_ERROR_BUSY;
+    }
+    if (!is_candidate (a, i, own) || strcmp (m->leases[own].pool, pool_names[a->pools[i]]) != 0) {
+      *again = TRUE;
+      return release_one (m, own);
+    }
+    a->chosen[i] = own;
+    a->is_held[i] = m->leases[own].state == VFPOOL_LEASE_ACTIVE && m->machine.groups[function_places[own].group].pid;
+  }
+  return OK;
+}
+
+static gboolean
+is_chosen (const Acquire *a, int f) {
+  for (int i = 0; i < a->n; i++)
+    if (a->chosen[i] == f)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+mate_is_fine (const Acquire *a, int mate) {
+  const Model *m = a->self;
+
+  if (is_chosen (a, mate))
+    return TRUE;
+  if (m->is_leased[mate])
+    return m->leases[mate].guest == a->op->guest && m->leases[mate].state != VFPOOL_LEASE_QUARANTINED;
+  return device_is_on_vfio (&a->snapshot.devices[mate]);
+}
+
+static gboolean
+may_have (const Acquire *a, int f) {
+  if (a->self->is_leased[f] || is_chosen (a, f) || a->is_marked[f] || a->snapshot.devices[f].host_use)
+    return FALSE;
+  for (int mate = 0; mate < N_FUNCTIONS; mate++)
+    if (mate != f && a->snapshot.devices[mate].exists && function_places[mate].group == function_places[f].group
+        && !mate_is_fine (a, mate))
+      return FALSE;
+  return TRUE;
+}
+
+static int
+choose_one (Acquire *a, int i) {
+  int members[N_FUNCTIONS], n;
+
+  if (a->slots[i]->function >= 0) {
+    if (!may_have (a, a->slots[i]->function))
+      return VFPOOL_ERROR_IN_USE;
+    a->chosen[i] = a->slots[i]->function;
+    return OK;
+  }
+  n = config_members (&a->self->config, a->pools[i], members);
+  for (int k = 0; k < n; k++) {
+    if (!a->snapshot.devices[members[k]].exists || !may_have (a, members[k]))
+      continue;
+    a->chosen[i] = members[k];
+    return OK;
+  }
+  return VFPOOL_ERROR_NO_FREE_VF;
+}
+
+/* First what is asked for by address, then the first that fits. */
+static int
+choose (Acquire *a) {
+  for (int by_pool = 0; by_pool <= 1; by_pool++)
+    for (int i = 0; i < a->n; i++) {
+      int code;
+
+      if (a->chosen[i] >= 0 || (a->slots[i]->function < 0) != by_pool)
+        continue;
+      code = choose_one (a, i);
+      if (code != OK)
+        return code;
+    }
+  return OK;
+}
+
+static void
+reserve (Acquire *a) {
+  Model *m = a->self;
+
+  for (int i = 0; i < a->n; i++) {
+    const Slot *slot = a->slots[i];
+    Lease *lease = &m->leases[a->chosen[i]];
+
+    if (a->is_held[i])
+      continue;
+    a->old[i] = *lease;
+    if (!m->is_leased[a->chosen[i]])
+      *lease = (Lease){ .guest = a->op->guest, .boot = m->boot };
+    m->is_leased[a->chosen[i]] = TRUE;
+    g_strlcpy (lease->slot, slot->name, NAME_SIZE);
+    g_strlcpy (lease->pool, pool_names[a->pools[i]], NAME_SIZE);
+    g_strlcpy (lease->mac, slot->mac, sizeof lease->mac);
+    lease->vlan = slot->vlan;
+    lease->by_pool = slot->function < 0;
+    lease->state = VFPOOL_LEASE_RESERVED;
+    lease->serial = SERIAL_NEW;
+    lease->since = m->machine.now;
+  }
+}
+
+static gboolean
+asks_for_net (const Slot *slot) {
+  return *slot->mac || slot->vlan != VFPOOL_VLAN_UNSET;
+}
+
+/* The VF is still what was asked for before. */
+static void
+leave_active (Lease *lease, const Lease *old) {
+  strcpy (lease->mac, old->mac);
+  lease->vlan = old->vlan;
+  lease->by_pool = old->by_pool;
+  lease->state = VFPOOL_LEASE_ACTIVE;
+}
+
+static void
+undo (Acquire *a) {
+  Model *m = a->self;
+
+  for (int i = 0; i < a->n; i++) {
+    int f = a->chosen[i];
+
+    if (a->is_held[i])
+      continue;
+    if (m->leases[f].has_saved && (a->is_marked[f] || machine_is_open (&m->machine, f)))
+      leave_active (&m->leases[f], &a->old[i]);
+    else if (!m->leases[f].has_saved)
+      m->is_leased[f] = FALSE;
+    else
+      put_back (m, f);
+  }
+}
+
+/* @again: (out): a VF turned out to be open; choose anew. */
+static int
+save (Acquire *a, gboolean *again) {
+  Model *m = a->self;
+
+  for (int i = 0; i < a->n; i++) {
+    int f = a->chosen[i];
+    Lease *lease = &m->leases[f];
+
+    if (a->is_held[i])
+      continue;
+    if (lease->has_saved && !wait_closed (m, f)) {
+      a->is_marked[f] = TRUE;
+      return VFPOOL_ERROR_IN_USE;
+    }
+    if (machine_is_open (&m->machine, f)) {
+      a->is_marked[f] = TRUE;
+      *again = TRUE;
+      return OK;
+    }
+    if (asks_for_net (a->slots[i]) && !has_netdev (f))
+      return VFPOOL_ERROR_BAD_INPUT;
+    if (lease->has_saved)
+      continue;
+    lease->has_saved = TRUE;
+    lease->has_saved_net = has_netdev (f);
+    lease->saved = m->machine.devices[f].net;
+  }
+  return OK;
+}
+
+static int
+finish (Acquire *a, gboolean *again) {
+  Model *m = a->self;
+  int code = save (a, again);
+
+  if (code != OK || *again) {
+    undo (a);
+    return code;
+  }
+  for (int i = 0; i < a->n; i++) {
+    if (a->is_held[i])
+      continue;
+    prepare (m, a->chosen[i]);
+    m->leases[a->chosen[i]].state = VFPOOL_LEASE_ACTIVE;
+  }
+  return OK;
+}
+
+static int
+acquire (Model *self, const Operation *op, Result *result) {
+  Acquire a = { .self = self, .op = op, .snapshot = self->machine };
+  int code = find_slots (&a);
+  gboolean again = code == OK && a.n > 0;
+
+  while (code == OK && again) {
+    code = settle (&a, &again);
+    if (code != OK || again)
+      continue;
+    code = choose (&a);
+    if (code != OK)
+      continue;
+    reserve (&a);
+    code = finish (&a, &again);
+  }
+  if (code != OK)
+    return code;
+  result->n_functions = a.n;
+  for (int i = 0; i < a.n; i++)
+    result->functions[i] = a.chosen[i];
+  return OK;
+}
+
+/* ---- Reconcile ---- */
+
+static gboolean
+guest_is_gone (const Model *self, const Lease *lease) {
+  if (lease->guest == GUEST_UP || guest_places[lease->guest].kind >= VFPOOL_GUEST_PVE_LXC)
+    return FALSE; /* nobody can tell */
+  return self->machine.now - lease->since >= self->config.start_grace * G_USEC_PER_SEC
+         && !self->guests[lease->guest].is_running;
+}
+
+gboolean
+foretell_has_to_end (Model *self, int f) {
+  const Lease *lease = &self->leases[f];
+
+  if (lease->state == VFPOOL_LEASE_QUARANTINED || lease->worker)
+    return FALSE;
+  return !device_of (self, f)->exists || lease->state != VFPOOL_LEASE_ACTIVE || guest_is_gone (self, lease);
+}
+
+static int
+reconcile (Model *self) {
+  int first = OK;
+
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (self->is_leased[f] && foretell_has_to_end (self, f))
+      keep_first (&first, release_one (self, f));
+  return first;
+}
+
+/* ---- Up ---- */
+
+static int
+make_vfs (Model *self, int pf) {
+  int wanted = self->config.numvfs[pf];
+
+  if (wanted < 0 || wanted == self->machine.pfs[pf].numvfs)
+    return OK;
+  for (int f = 0; f < N_FUNCTIONS; f++) {
+    if (function_places[f].pf != pf || !device_of (self, f)->exists)
+      continue;
+    if (self->is_leased[f] || machine_is_open (&self->machine, f) || device_of (self, f)->host_use)
+      return VFPOOL_ERROR_IN_USE;
+  }
+  self->machine.pfs[pf] = (Pf){ .numvfs = wanted, .autoprobe = FALSE };
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (function_places[f].pf == pf)
+      *device_of (self, f) = (Device){ .exists = function_places[f].index < wanted, .net = no_net };
+  return OK;
+}
+
+static int
+up (Model *self) {
+  int first = release_guest (self, GUEST_UP);
+
+  if (first != OK)
+    return first;
+  for (int pf = 0; pf < N_PFS; pf++)
+    keep_first (&first, make_vfs (self, pf));
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (device_of (self, f)->exists && config_pool_of (&self->config, f) != NO_POOL && !self->is_leased[f]
+        && !device_of (self, f)->host_use && !machine_is_open (&self->machine, f) && !foretell_is_parked (self, f))
+      park (self, f);
+  return first;
+}
+
+/* ---- Opening the ledger ---- */
+
+static void
+adopt (Model *self, int f, int guest, guint number) {
+  Lease *lease = &self->leases[f];
+
+  *lease = (Lease){ .guest = guest,
+                    .state = VFPOOL_LEASE_ACTIVE,
+                    .vlan = VFPOOL_VLAN_UNSET,
+                    .has_saved = TRUE,
+                    .has_saved_net = function_places[f].pf != NO_PF,
+                    .saved = no_net,
+                    .serial = SERIAL_NEW,
+                    .since = self->machine.now,
+                    .boot = self->boot };
+  g_snprintf (lease->slot, NAME_SIZE, "recovered-%u", number);
+  g_strlcpy (lease->pool, pool_names[config_pool_of (&self->config, f)], NAME_SIZE);
+  self->is_leased[f] = TRUE;
+}
+
+/* The guest whose hypervisor process is seen to have @f open, or -1. */
+static int
+find_holder (const Model *self, int f) {
+  int pid = self->machine.groups[function_places[f].group].pid;
+
+  for (int g = 0; pid && g < N_GUESTS; g++)
+    if (self->guests[g].is_running && self->guests[g].pid == pid && guest_places[g].kind < VFPOOL_GUEST_PVE_LXC)
+      return g;
+  return -1;
+}
+
+static void
+rebuild (Model *self) {
+  guint number = 0;
+
+  for (int pool = 0; pool < N_POOLS; pool++) {
+    int members[N_FUNCTIONS], n = config_members (&self->config, pool, members);
+
+    for (int i = 0; i < n; i++) {
+      int guest = find_holder (self, members[i]);
+      if (guest >= 0 && device_of (self, members[i])->exists)
+        adopt (self, members[i], guest, number++);
+    }
+  }
+}
+
+void
+foretell_open (Model *self) {
+  if (self->ledger != LEDGER_GOOD)
+    memset (self->is_leased, 0, sizeof self->is_leased);
+  if (self->ledger == LEDGER_LOST)
+    rebuild (self);
+  self->ledger = LEDGER_GOOD;
+  self->is_garbage = FALSE;
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (self->leases[f].boot != self->boot)
+      self->is_leased[f] = FALSE;
+}
+
+void
+foretell (Model *self, const Operation *op, Result *result) {
+  int code = OK;
+
+  *result = (Result){ .has_ended = TRUE };
+  switch (op->kind) {
+  case OP_ACQUIRE:
+    code = acquire (self, op, result);
+    break;
+  case OP_RELEASE:
+    code = release_guest (self, op->guest);
+    break;
+  case OP_RELEASE_LEASE:
+    code = release_lease (self, op->lease);
+    break;
+  case OP_RELEASE_QUARANTINED:
+    code = release_quarantined (self, op->function);
+    break;
+  case OP_RECONCILE:
+    code = reconcile (self);
+    break;
+  case OP_UP:
+    code = up (self);
+    break;
+  case OP_STATUS:
+    code = self->is_garbage ? VFPOOL_ERROR_CORRUPT : OK;
+    break;
+  }
+  result->is_ok = code == OK;
+  result->code = code == OK ? 0 : code;
+}
