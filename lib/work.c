@@ -191,10 +191,20 @@ restore_with_patience (Vfpool *self, const VfpoolFunction *function, const Vfpoo
   return vfpool_restore (self->root, function, lease, park, error);
 }
 
+/* Whether @function was at most held, and must be left as it is: `vfpool up` holds all VFs of a PF before it looks who uses
+ * them, and those that lie in no pool too. */
+static gboolean
+is_none_of_ours (Vfpool *self, VfpoolHost *host, VfpoolFunction *function, const VfpoolLease *lease) {
+  if (lease->has_saved)
+    return FALSE;
+  vfpool_host_load_use (host, function);
+  return function->host_use || !vfpool_host_pool_of (self->config, function);
+}
+
 gboolean
 vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+  VfpoolFunction *function = vfpool_host_function (host, lease->address);
   VfpoolPark park;
   GError *local = NULL;
 
@@ -203,6 +213,8 @@ vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const
                        lease->address, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id);
     return vfpool_work_remove (self, lease, event, "the device was gone", error);
   }
+  if (is_none_of_ours (self, host, function, lease))
+    return vfpool_work_remove (self, lease, event, detail, error);
   park = vfpool_config_park_of (self->config, function->pf);
   if (restore_with_patience (self, function, lease, park, &local))
     return vfpool_work_remove (self, lease, event, detail, error);

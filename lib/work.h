@@ -59,7 +59,8 @@ void vfpool_work_quarantine (Vfpool *self, VfpoolLease *lease, const char *reaso
 
 /**
  * vfpool_work_put_back: restores the VF of a lease that the caller has claimed, and ends the lease; quarantines it when
- * that fails. A VF that is not there any more just ends its lease.
+ * that fails. A VF that is not there any more just ends its lease; so does one that was only held (nothing is saved), where the
+ * host uses it or it lies in no pool.
  * @event, @detail: for the history
  *
  * Returns: FALSE with the reason when the VF is quarantined, or the ledger failed.

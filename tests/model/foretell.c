@@ -89,6 +89,8 @@ put_back (Model *self, int f) {
   self->is_leased[f] = FALSE;
   if (!device_of (self, f)->exists)
     return;
+  if (!lease->has_saved && (device_of (self, f)->host_use || config_pool_of (&self->config, f) == NO_POOL))
+    return; /* `up` only held it */
   if (has_netdev (f) && lease->has_saved_net)
     device_of (self, f)->net = lease->saved;
   park (self, f);

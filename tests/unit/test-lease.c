@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 #include "handle.h"
+#include "sysfs.h"
 #include "work.h"
 
 #include <string.h>
@@ -465,6 +466,27 @@ test_killed_up_and_open (void **state) {
   assert_int_equal (count_leases (t), 0);
 }
 
+/* It held all VFs of a PF, to see who uses them: what the host uses is not taken away from it afterwards. */
+static void
+test_killed_up_and_host_use (void **state) {
+  Test *t = *state;
+  g_autofree char *driver = NULL;
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  assert_acquires (t, "vfpool-up", "x=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  lease = find (t, "0000:01:10.0");
+  lease->has_saved = FALSE;
+  assert_true (vfpool_work_update (t->vfpool, lease, NULL));
+  fixture_set_driver (t->fx, "0000:01:10.0", "igbvf");
+  fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/net/eth7", "%s", "");
+  fixture_link (t->fx, "/sys/class/net/eth7/master", "../br0");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_int_equal (count_leases (t), 0);
+  driver = vfpool_sysfs_read (t->fx->root, "/sys/bus/pci/devices/0000:01:10.0/driver_override");
+  assert_string_equal (driver, "(null)");
+}
+
 /* Nothing that could not be parked is passed over in silence: the first is the error, the others are told. */
 static void
 test_up_tells_all (void **state) {
@@ -807,6 +829,7 @@ main (void) {
     TEST (test_acquire_again_with_mac),
     TEST (test_up_after_killed_up),
     TEST (test_killed_up_and_open),
+    TEST (test_killed_up_and_host_use),
     TEST (test_up_tells_all),
     TEST (test_status),
     TEST (test_status_out_of_pool),
