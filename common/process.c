@@ -27,8 +27,10 @@
  *   DAC_OVERRIDE  to open /dev/vfio/N, which libvirt gives to QEMU's user while a guest runs, and /proc/PID/fd
  *   NET_ADMIN     to set MAC and VLAN of a VF over netlink
  *   SYS_MODULE    to load vfio-pci where it is not loaded yet
+ *   SYS_NICE      to go before others for the moment of holding the ledger's lock
  *   SYS_PTRACE    to see in /proc which process of another user has a VFIO group open */
-static const int needed_capabilities[] = { CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_PTRACE };
+static const int needed_capabilities[] = { CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_NICE,
+                                           CAP_SYS_PTRACE };
 
 /* ---- Environment ---- */
 

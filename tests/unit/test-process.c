@@ -164,8 +164,8 @@ read_capabilities (const char *which) {
 
 static void
 expect_capabilities (void) {
-  const guint64 needed =
-      1ull << CAP_DAC_OVERRIDE | 1ull << CAP_NET_ADMIN | 1ull << CAP_SYS_MODULE | 1ull << CAP_SYS_PTRACE;
+  const guint64 needed = 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_NET_ADMIN | 1ull << CAP_SYS_MODULE
+                         | 1ull << CAP_SYS_PTRACE | 1ull << CAP_SYS_NICE;
   guint64 permitted = read_capabilities ("Prm"), bounding = read_capabilities ("Bnd");
 
   process_begin_as_hook ();

@@ -14,8 +14,8 @@
 readonly pf=0000:01:00.0 vf=0000:01:10.0 conf=/etc/vfpool/vfpool.conf
 readonly hook=/etc/libvirt/hooks/qemu.d/vfpool hookscript=/usr/libexec/vfpool/pve-hookscript
 readonly guest_uuid=00000000-0000-4000-8000-000000000001
-# DAC_OVERRIDE, NET_ADMIN, SYS_MODULE, SYS_PTRACE
-readonly few=0000000000091002
+# DAC_OVERRIDE, NET_ADMIN, SYS_MODULE, SYS_PTRACE; and for a hook SYS_NICE
+readonly few=0000000000891002 agents=0000000000091002
 
 mkdir -p /etc/vfpool
 printf '[pf %s]\nnumvfs=2\npark=host\n[pool lan]\nmembers=pf=%s\n' "$pf" "$pf" >"$conf"
@@ -108,7 +108,7 @@ mkfifo /tmp/fifo
 hook_pid=$!
 exec 8>/tmp/fifo
 waits() { grep -q '^State:.*S' "/proc/$1/status" && grep -q "^CapEff:.*$few" "/proc/$1/status"; }
-check "hook: keeps four capabilities" wait_for 10 waits "$hook_pid"
+check "hook: keeps five capabilities" wait_for 10 waits "$hook_pid"
 status=$(<"/proc/$hook_pid/status")
 for set in Inh:0000000000000000 "Prm:$few" "Eff:$few" "Bnd:$few" Amb:0000000000000000; do
     like "... ${set%%:*}" "$status" "Cap${set%%:*}:[[:space:]]*${set#*:}"
@@ -163,7 +163,7 @@ said=$(inherits "$hookscript" 101 pre-start 2>&1)
 is "hookscript: done in a hostile environment" "$?" 0
 is "... nothing is looked for where it points" "$(baited)" ""
 is "... the VF is the VM's" "$(state)" active
-like "... with few capabilities" "$(grep capset /tmp/trace)" 'permitted=1<<CAP_DAC_OVERRIDE\|1<<CAP_NET_ADMIN\|1<<CAP_SYS_MODULE\|1<<CAP_SYS_PTRACE'
+like "... with few capabilities" "$(grep capset /tmp/trace)" 'permitted=1<<CAP_DAC_OVERRIDE\|1<<CAP_NET_ADMIN\|1<<CAP_SYS_MODULE\|1<<CAP_SYS_PTRACE\|1<<CAP_SYS_NICE'
 check "... and given back" "$hookscript" 101 post-stop
 "$hookscript" --root etc 101 pre-start 2>/dev/null
 is "... a folder that is relative to nobody knows what is refused" "$?" 64
@@ -256,7 +256,7 @@ exposure() { systemd-analyze security --no-pager "$1.service" 2>/dev/null | sed 
 is "the agent's exposure is 3.0 at most" "$(($(exposure vfpool-agent) <= 30))" 1
 is "that of vfpool.service 3.5" "$(($(exposure vfpool) <= 35))" 1
 pid=$(systemctl show -P MainPID vfpool-agent.service)
-like "the agent has four capabilities" "$(<"/proc/$pid/status")" "CapEff:[[:space:]]*$few"
+like "the agent has four capabilities" "$(<"/proc/$pid/status")" "CapEff:[[:space:]]*$agents"
 like "... and a filter on its calls" "$(<"/proc/$pid/status")" "Seccomp:[[:space:]]*2"
 unlike "nothing that a service did was refused by its cage" "$(journalctl -b --no-pager -u vfpool -u vfpool-agent)" \
     'Operation not permitted|Read-only file system'
