@@ -288,9 +288,8 @@ reserve (Acquire *a, gboolean *again, GError **error) {
 
 /* ---- Save, prepare, activate ---- */
 
-/* Applies @step to the leases that this call reserved, and writes them in one transaction. */
 static gboolean
-write_leases (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
+write_once (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
   gboolean ok = TRUE;
 
@@ -306,6 +305,18 @@ write_leases (Acquire *a, void (*step) (VfpoolLease *), const char *event, GErro
          && (!event || vfpool_ledger_note (ledger, lease, event, NULL, error));
   }
   return vfpool_handle_end (ledger, ok, error);
+}
+
+/* Applies @step to the leases that this call reserved, and writes them in one transaction. */
+static gboolean
+write_leases (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
+  GError *local = NULL;
+  gboolean ok = write_once (a, step, event, &local)
+                || (vfpool_handle_try_again (a->self, &local) && write_once (a, step, event, &local));
+
+  if (local)
+    g_propagate_error (error, local);
+  return ok;
 }
 
 static void

@@ -103,28 +103,66 @@ void_other_boots (Vfpool *self, VfpoolLedger *ledger, GError **error) {
   return TRUE;
 }
 
-VfpoolLedger *
-vfpool_handle_ledger (Vfpool *self, GError **error) {
-  g_autofree char *replaced = NULL;
-  g_autoptr (VfpoolLedger) ledger = NULL;
+static void
+say_replaced (Vfpool *self, VfpoolLedger *ledger, const char *kept_as) {
+  g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, NULL);
+
+  vfpool_handle_say (
+      self, VFPOOL_MESSAGE_WARNING,
+      "the ledger is damaged (%s) and was kept aside as %s; a new one has the %u leases that could still "
+      "be read of it and what the kernel shows; is the disk in order?",
+      vfpool_ledger_replaced_because (ledger), kept_as, leases ? leases->len : 0);
+}
+
+static gboolean
+make_ready (Vfpool *self, VfpoolLedger *ledger, GError **error) {
   gboolean needs_rebuild = FALSE;
 
+  return vfpool_ledger_needs_rebuild (ledger, &needs_rebuild, error)
+         && (!needs_rebuild || vfpool_rebuild (self, ledger, error)) && void_other_boots (self, ledger, error);
+}
+
+/* @again: (out): damage was met; another try has another ledger. */
+static VfpoolLedger *
+open_ledger (Vfpool *self, gboolean *again, GError **error) {
+  g_autofree char *replaced = NULL;
+  g_autoptr (VfpoolLedger) ledger = vfpool_ledger_open (self->root, &replaced, error);
+
+  *again = FALSE;
+  if (ledger && replaced)
+    say_replaced (self, ledger, replaced);
+  if (!ledger || make_ready (self, ledger, error))
+    return g_steal_pointer (&ledger);
+  *again = vfpool_ledger_has_met_damage (ledger);
+  return NULL;
+}
+
+VfpoolLedger *
+vfpool_handle_ledger (Vfpool *self, GError **error) {
+  GError *local = NULL;
+  gboolean again;
+
+  /* Another process may have found it damaged and replaced it; what this one has written is in the new one. */
+  if (self->ledger && (!vfpool_ledger_is_at_path (self->ledger) || vfpool_ledger_has_met_damage (self->ledger)))
+    g_clear_pointer (&self->ledger, vfpool_ledger_close);
   if (self->ledger)
     return self->ledger;
-  ledger = vfpool_ledger_open (self->root, &replaced, error);
-  if (!ledger || !vfpool_ledger_needs_rebuild (ledger, &needs_rebuild, error))
-    return NULL;
-  if (replaced)
-    vfpool_handle_say (
-        self, VFPOOL_MESSAGE_WARNING,
-        "the ledger could not be read and was kept aside as %s; a new one is built from what the kernel shows",
-        replaced);
-  if (needs_rebuild && !vfpool_rebuild (self, ledger, error))
-    return NULL;
-  if (!void_other_boots (self, ledger, error))
-    return NULL;
-  self->ledger = g_steal_pointer (&ledger);
+  self->ledger = open_ledger (self, &again, &local);
+  if (!self->ledger && again) {
+    g_clear_error (&local);
+    self->ledger = open_ledger (self, &again, &local);
+  }
+  if (local)
+    g_propagate_error (error, local);
   return self->ledger;
+}
+
+gboolean
+vfpool_handle_try_again (Vfpool *self, GError **failure) {
+  if (!self->ledger || !vfpool_ledger_has_met_damage (self->ledger))
+    return FALSE;
+  g_clear_error (failure);
+  return TRUE;
 }
 
 /* ---- What callers ask about pools ---- */

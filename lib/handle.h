@@ -17,7 +17,8 @@ struct _Vfpool {
 
 /**
  * vfpool_handle_ledger: the ledger, opened and ready: one that had to be replaced is rebuilt from what the kernel
- * shows, and leases of another boot are void and gone.
+ * shows, and leases of another boot are void and gone. Not to be called with a transaction open: a ledger that another
+ * process has replaced meanwhile is closed, and the new one opened.
  *
  * Returns: (transfer none): or NULL with the errors of vfpool_ledger_open().
  */
@@ -29,5 +30,9 @@ void vfpool_handle_say (Vfpool *self, VfpoolMessageLevel level, const char *form
 /* Ends the transaction that begun: commits when @ok, else rolls back. Returns whether all is well. */
 gboolean vfpool_handle_end (VfpoolLedger *ledger, gboolean ok, GError **error);
 
-/* Rebuilds an empty ledger from what the kernel shows (rebuild.c). */
+/* Whether a transaction that failed is to be made once more, because it met damage and the next vfpool_handle_ledger() has
+ * another ledger: then @failure is cleared. */
+gboolean vfpool_handle_try_again (Vfpool *self, GError **failure);
+
+/* Adds to a ledger that stands in for a lost one what the kernel shows (rebuild.c). */
 gboolean vfpool_rebuild (Vfpool *self, VfpoolLedger *ledger, GError **error);

@@ -9,9 +9,12 @@
  * lost.
  *
  * The write-ahead log is not folded into the file when the last process closes it, as SQLite would by default: that
- * costs two fsync() for each short-lived process. It is folded in when it has grown, by the commit that made it so.
+ * costs two fsync() for each short-lived process. It is folded in when it has grown, by the commit that made it so. It keeps
+ * its size then, and is written from its start again: once it has grown, a full disk does not keep a VF from being
+ * given back.
  */
 #include "ledger-private.h"
+#include "lock-holder.h"
 #include "trust.h"
 
 #include <errno.h>
@@ -20,6 +23,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FOLDER "/var/lib/vfpool"
@@ -39,7 +43,9 @@
 /* It is exchanged once in its life, if ever. */
 #define MAX_EXCHANGES 10
 
-static const char *const companions[] = { "", "-wal", "-shm" };
+/* A rollback journal is made only by those who change the ledger's mode by hand, but SQLite would play one into any file of
+ * that name. */
+static const char *const companions[] = { "", "-wal", "-shm", "-journal" };
 
 /* ---- The folder ---- */
 
@@ -129,7 +135,8 @@ fold_log (void *data, sqlite3 *db, const char *name, int pages) {
   if (pages < MAX_LOG_PAGES)
     return SQLITE_OK;
   /* The commit has given the lock back, and this way of folding does not take it again, so nobody waits for the two
-   * fsync(). What a reader or a newer change keeps from being folded, the next commit folds. */
+   * fsync(). What a reader or a newer change keeps from being folded, the next commit folds. When all of it is, the next
+   * change is written from the start of the log again. */
   sqlite3_wal_checkpoint_v2 (db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   return SQLITE_OK;
 }
@@ -149,20 +156,73 @@ wait_for_lock (void *data, int tries) {
   return 1;
 }
 
+static gboolean
+is_on_readonly_file_system (const char *path) {
+  struct statvfs st;
+
+  return statvfs (path, &st) == 0 && st.f_flag & ST_RDONLY;
+}
+
+static gboolean
+exists (const char *path, const char *suffix) {
+  g_autofree char *full = g_strconcat (path, suffix, NULL);
+  struct stat st;
+
+  return lstat (full, &st) == 0;
+}
+
 static VfpoolLedger *
-connect_file (const char *path, int flags, int wait, int *rc) {
+connect_as (const char *path, const char *name, int flags, const char *vfs, int wait, int *rc) {
   VfpoolLedger *self = g_new0 (VfpoolLedger, 1);
 
   self->path = g_strdup (path);
   self->policy = -1;
-  *rc = sqlite3_open_v2 (path, &self->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+  *rc = sqlite3_open_v2 (name, &self->db, flags | SQLITE_OPEN_NOMUTEX, vfs);
   sqlite3_extended_result_codes (self->db, 1);
   self->wait = wait;
   sqlite3_busy_handler (self->db, wait_for_lock, self);
   /* A damaged or planted file must not make SQLite do more than read tables. */
   sqlite3_db_config (self->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   sqlite3_db_config (self->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  sqlite3_db_config (self->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   return self;
+}
+
+static VfpoolLedger *
+connect_file (const char *path, int flags, int wait, int *rc) {
+  return connect_as (path, path, flags, NULL, wait, rc);
+}
+
+/* On a file system that cannot be written to (an error made the kernel take it so) SQLite cannot make the index of the
+ * log. Where there is none, the log is read into memory instead, and where there is no log, the file is taken as it is; both
+ * without locks, which is well because nobody can write. */
+static VfpoolLedger *
+connect_for_reading (const char *path, int *rc) {
+  g_autofree char *absolute = NULL, *file = NULL, *uri = NULL;
+  VfpoolLedger *self;
+
+  if (!is_on_readonly_file_system (path) || exists (path, "-shm"))
+    return connect_file (path, SQLITE_OPEN_READONLY, READER_WAIT, rc);
+  if (exists (path, "-wal")) {
+    self = connect_as (path, path, SQLITE_OPEN_READONLY, "unix-none", READER_WAIT, rc);
+    sqlite3_exec (self->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    return self;
+  }
+  absolute = g_canonicalize_filename (path, NULL);
+  file = g_filename_to_uri (absolute, NULL, NULL);
+  uri = g_strconcat (file, "?immutable=1", NULL);
+  return connect_as (path, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, READER_WAIT, rc);
+}
+
+/* What only who writes has to know: a reader shows what it can, as long as it can. */
+static VfpoolLedgerHealth
+examine_for_writing (VfpoolLedger *self, char **damage, GError **error) {
+  VfpoolLedgerHealth health = vfpool_ledger_examine_rows (self, damage, error);
+
+  if (health != VFPOOL_LEDGER_GOOD || !vfpool_ledger_is_marked_damaged (self))
+    return health;
+  *damage = g_strdup ("its history, or what is free in it, cannot be read");
+  return VFPOOL_LEDGER_DAMAGED;
 }
 
 /* As vfpool_ledger_examine(), once the ledger is of this version. */
@@ -184,12 +244,10 @@ static OpenResult
 examine (VfpoolLedger *self, gboolean readonly, char **damage, GError **error) {
   VfpoolLedgerHealth health = examine_upgraded (self, readonly, damage, error);
 
+  if (health == VFPOOL_LEDGER_GOOD && !readonly)
+    health = examine_for_writing (self, damage, error);
   if (health != VFPOOL_LEDGER_GOOD)
     return health == VFPOOL_LEDGER_DAMAGED ? OPEN_DAMAGED : OPEN_FAILED;
-  if (!readonly && sqlite3_db_readonly (self->db, "main")) {
-    fail_errno ("write the ledger", self->path, EACCES, error);
-    return OPEN_FAILED;
-  }
   sqlite3_wal_hook (self->db, fold_log, NULL);
   if (!vfpool_ledger_run (self, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY", "open the ledger", error))
     return OPEN_FAILED;
@@ -211,13 +269,17 @@ open_once (const char *path, gboolean readonly, VfpoolLedger **ledger, char **da
     fail_errno ("look at the ledger", path, errno, error);
     return OPEN_FAILED;
   }
-  self = connect_file (path, readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE,
-                       readonly ? READER_WAIT : VFPOOL_LEDGER_WAIT, &rc);
+  /* SQLite would open it for reading only, and say so at the first change. */
+  if (!readonly && access (path, W_OK) < 0) {
+    fail_errno ("write the ledger", path, errno, error);
+    return OPEN_FAILED;
+  }
+  self =
+      readonly ? connect_for_reading (path, &rc) : connect_file (path, SQLITE_OPEN_READWRITE, VFPOOL_LEDGER_WAIT, &rc);
   if (rc != SQLITE_OK) {
     vfpool_ledger_fail (self, rc, "open the ledger", error);
     return OPEN_FAILED;
   }
-  sqlite3_db_config (self->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   self->dev = st.st_dev;
   self->ino = st.st_ino;
   result = examine (self, readonly, damage, error);
@@ -246,6 +308,16 @@ try_open (const char *path, gboolean readonly, VfpoolLedger **ledger, char **dam
 
 /* ---- Making and keeping aside, under the lock file ---- */
 
+static void
+fail_locked (const char *path, GError **error) {
+  g_autofree char *holder = vfpool_lock_holder ((const char *[]){ path, NULL });
+
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+               "cannot make the ledger: %s held %s for more than %d s; try again; end that process if it hangs "
+               "(fuser -v %s shows all that have it open)",
+               holder, path, VFPOOL_LEDGER_WAIT / 1000, path);
+}
+
 /* A descriptor that holds the lock until it is closed, or -1. */
 static int
 take_lock (const char *folder, GError **error) {
@@ -265,11 +337,7 @@ take_lock (const char *folder, GError **error) {
       continue;
     if (errno != EWOULDBLOCK || g_get_monotonic_time () > deadline) {
       if (errno == EWOULDBLOCK)
-        g_set_error (
-            error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
-            "cannot make the ledger: another process held %s for more than %d s; try again (fuser -v %s shows who it "
-            "is)",
-            path, VFPOOL_LEDGER_WAIT / 1000, path);
+        fail_locked (path, error);
       else
         fail_errno ("make the ledger: cannot lock", path, errno, error);
       close (fd);
@@ -280,12 +348,13 @@ take_lock (const char *folder, GError **error) {
   return fd;
 }
 
+/* Whether there is a database of this name, or a part of one. */
 static gboolean
-exists (const char *path, const char *suffix) {
-  g_autofree char *full = g_strconcat (path, suffix, NULL);
-  struct stat st;
-
-  return lstat (full, &st) == 0;
+is_taken (const char *path) {
+  for (size_t i = 0; i < G_N_ELEMENTS (companions); i++)
+    if (exists (path, companions[i]))
+      return TRUE;
+  return FALSE;
 }
 
 static char *
@@ -297,7 +366,7 @@ free_name (const char *path) {
     g_autofree char *name = n == 0 ? g_strdup_printf ("%s.unusable-%s-%d", path, time, (int)getpid ())
                                    : g_strdup_printf ("%s.unusable-%s-%d.%d", path, time, (int)getpid (), n);
 
-    if (!exists (name, companions[0]) && !exists (name, companions[1]) && !exists (name, companions[2]))
+    if (!is_taken (name))
       return g_steal_pointer (&name);
   }
 }
@@ -319,14 +388,20 @@ keep_aside (const char *path, char **replaced, GError **error) {
   return TRUE;
 }
 
+static void
+remove_companions (const char *path) {
+  for (size_t i = 1; i < G_N_ELEMENTS (companions); i++) {
+    g_autofree char *left_over = g_strconcat (path, companions[i], NULL);
+    unlink (left_over);
+  }
+}
+
 static gboolean
 make_empty_file (const char *path, GError **error) {
   int fd;
 
-  for (size_t i = 0; i < G_N_ELEMENTS (companions); i++) {
-    g_autofree char *left_over = g_strconcat (path, companions[i], NULL);
-    unlink (left_over);
-  }
+  unlink (path);
+  remove_companions (path);
   fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* SQLite gives its log the same mode */
   if (fd < 0)
     return fail_errno ("make the ledger", path, errno, error);
@@ -347,8 +422,29 @@ sync_file (const char *path, GError **error) {
 }
 
 static gboolean
-make_new_file (const char *path, gboolean needs_rebuild, GError **error) {
+copy_what_is_left (VfpoolLedger *old, VfpoolLedger *self, GError **error) {
+  gboolean ok = vfpool_ledger_run (self, "BEGIN", "make the ledger", error);
+
+  self->in_transaction = ok; /* nobody else knows of the file, so that it is the one at its path needs no proof */
+  ok = ok && vfpool_ledger_salvage (old, self, error) && vfpool_ledger_run (self, "COMMIT", "make the ledger", error);
+  if (!ok)
+    vfpool_ledger_rollback (self);
+  self->in_transaction = FALSE;
+  return ok;
+}
+
+/* Puts all into the file and nothing into its log, which would stay behind when the file is renamed. */
+static gboolean
+finish_file (VfpoolLedger *self, GError **error) {
+  return vfpool_ledger_run (self, "PRAGMA wal_checkpoint (TRUNCATE)", "make the ledger", error)
+         && sync_file (self->path, error);
+}
+
+/* @old: the one that it stands in for, as far as that can be opened; NULL: there is nothing to read. */
+static gboolean
+make_new_file (const char *path, gboolean needs_rebuild, VfpoolLedger *old, GError **error) {
   g_autoptr (VfpoolLedger) self = NULL;
+  gboolean ok;
   int rc;
 
   if (!make_empty_file (path, error))
@@ -356,38 +452,79 @@ make_new_file (const char *path, gboolean needs_rebuild, GError **error) {
   self = connect_file (path, SQLITE_OPEN_READWRITE, 0, &rc);
   if (rc != SQLITE_OK)
     return vfpool_ledger_fail (self, rc, "make the ledger", error);
-  if (!vfpool_ledger_create_tables (self, needs_rebuild, error))
-    return FALSE;
+  ok = vfpool_ledger_create_tables (self, needs_rebuild, error) && (!old || copy_what_is_left (old, self, error))
+       && finish_file (self, error);
   g_clear_pointer (&self, vfpool_ledger_close);
-  return sync_file (path, error);
+  remove_companions (path);
+  return ok;
+}
+
+/* Opens what is damaged to read what can be read: @old, NULL when it is nothing that could be. Its write lock keeps others
+ * from committing to it until it is exchanged; who comes later finds another file at its path. One so damaged that
+ * it cannot be locked cannot be committed to either. */
+static gboolean
+open_damaged (const char *path, VfpoolLedger **old, GError **error) {
+  g_autoptr (VfpoolLedger) self = NULL;
+  struct stat st;
+  int rc;
+
+  if (lstat (path, &st) < 0 || !S_ISREG (st.st_mode))
+    return TRUE;
+  self = connect_file (path, SQLITE_OPEN_READWRITE, VFPOOL_LEDGER_WAIT, &rc);
+  if (rc != SQLITE_OK)
+    return TRUE;
+  /* Takes SQLite from refusing a file that was cut as a whole. */
+  sqlite3_db_config (self->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+  sqlite3_exec (self->db, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
+  rc = sqlite3_exec (self->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+  if ((rc & 0xff) == SQLITE_BUSY)
+    return vfpool_ledger_fail (self, rc, "replace the damaged ledger", error);
+  *old = g_steal_pointer (&self);
+  return TRUE;
+}
+
+/* A process that died while it replaced the ledger may have left the new one whole, with all that it had saved: the old one is
+ * moved away only after that. */
+static gboolean
+is_whole (const char *new_path) {
+  g_autofree char *damage = NULL;
+  g_autoptr (VfpoolLedger) self = NULL;
+
+  return try_open (new_path, FALSE, &self, &damage, NULL) == OPEN_GOOD;
 }
 
 static gboolean
 replace (const char *path, gboolean is_damaged, char **replaced, GError **error) {
   g_autofree char *new_path = g_strconcat (path, NEW_SUFFIX, NULL);
+  g_autoptr (VfpoolLedger) old = NULL;
   /* A log without its file, or a file that was not finished: a ledger got lost here. */
-  gboolean is_lost = is_damaged || exists (path, "-wal") || exists (new_path, "");
+  gboolean is_lost = is_taken (path) || exists (new_path, "");
+  gboolean is_ready = !is_damaged && is_whole (new_path);
 
-  if (!make_new_file (new_path, is_lost, error) || !keep_aside (path, replaced, error))
+  if (is_damaged && !open_damaged (path, &old, error))
     return FALSE;
+  if ((!is_ready && !make_new_file (new_path, is_lost, old, error)) || !keep_aside (path, replaced, error))
+    return FALSE;
+  remove_companions (new_path);
   return rename (new_path, path) == 0 || fail_errno ("put the new ledger into place:", path, errno, error);
 }
 
 static VfpoolLedger *
 open_locked (const char *path, char **replaced, GError **error) {
-  g_autofree char *damage = NULL;
+  g_autofree char *because = NULL, *damage = NULL;
   VfpoolLedger *self = NULL;
-  OpenResult result = try_open (path, FALSE, &self, &damage, error);
+  OpenResult result = try_open (path, FALSE, &self, &because, error);
 
   if (result == OPEN_GOOD || result == OPEN_FAILED)
     return self;
   if (!replace (path, result == OPEN_DAMAGED, replaced, error))
     return NULL;
-  g_clear_pointer (&damage, g_free);
   result = try_open (path, FALSE, &self, &damage, error);
   if (result == OPEN_ABSENT || result == OPEN_DAMAGED)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
                  "the new ledger %s cannot be used: %s; is the disk in order?", path, damage ? damage : "it is gone");
+  if (self && *replaced)
+    self->replaced_because = g_strdup (because ? because : "the file was gone, but not its log");
   return self;
 }
 

@@ -185,31 +185,27 @@ read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
   lease->reason = column_text (stmt, REASON);
 }
 
-static VfpoolLease *
-read_row (const VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
+VfpoolLease *
+vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong) {
   g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
   g_autofree char *kind = column_text (stmt, GUEST_KIND);
   g_autofree char *state = column_text (stmt, STATE);
   g_autofree char *shown = NULL;
-  const char *wrong;
+  const char *field;
 
   read_columns (stmt, lease);
   if (!kind || !vfpool_guest_kind_from_string (kind, &lease->guest_kind))
-    wrong = "guest_kind";
+    field = "guest_kind";
   else if (!state_from_string (state, &lease->state))
-    wrong = "state";
+    field = "state";
   else if (!read_saved (stmt, &lease->saved))
-    wrong = "saved_mac";
+    field = "saved_mac";
   else
-    wrong = wrong_field (lease);
-  if (!wrong)
+    field = wrong_field (lease);
+  if (!field)
     return g_steal_pointer (&lease);
   shown = printable_copy (lease->address ? lease->address : "(no address)", 40);
-  g_set_error (
-      error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
-      "the ledger %s is damaged: in the row of %s the %s makes no sense; nothing was changed. Move it and its -wal and "
-      "-shm to another name: the next vfpool command makes a new one and fills it from what the kernel shows",
-      self->path, shown, wrong);
+  *wrong = g_strdup_printf ("in the row of %s the %s makes no sense", shown, field);
   return NULL;
 }
 
@@ -227,10 +223,14 @@ read_rows (VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
   int rc;
 
   while ((rc = sqlite3_step (stmt)) == SQLITE_ROW) {
-    VfpoolLease *lease = read_row (self, stmt, error);
+    g_autofree char *wrong = NULL;
+    VfpoolLease *lease = vfpool_ledger_read_row (stmt, &wrong);
 
-    if (!lease)
+    if (!lease) {
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+                   "the ledger %s is damaged: %s; nothing was changed; " VFPOOL_LEDGER_WHAT_NEXT, self->path, wrong);
       return NULL;
+    }
     g_ptr_array_add (leases, lease);
   }
   if (rc != SQLITE_DONE) {
@@ -241,9 +241,35 @@ read_rows (VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
   return g_steal_pointer (&leases);
 }
 
+sqlite3_stmt *
+vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **error) {
+  g_autofree char *sql = g_strconcat ("SELECT " COLUMNS " FROM lease ", rest, NULL);
+
+  return vfpool_ledger_prepare (self, sql, "read the leases", error);
+}
+
+VfpoolLedgerHealth
+vfpool_ledger_examine_rows (VfpoolLedger *self, char **damage, GError **error) {
+  sqlite3_stmt *stmt = vfpool_ledger_select_leases (self, "", error);
+  int rc = SQLITE_DONE;
+
+  if (!stmt)
+    return VFPOOL_LEDGER_FAILED;
+  while (!*damage && (rc = sqlite3_step (stmt)) == SQLITE_ROW)
+    vfpool_lease_unref (vfpool_ledger_read_row (stmt, damage));
+  if (vfpool_ledger_rc_is_damage (rc))
+    *damage = g_strdup (sqlite3_errmsg (self->db));
+  else if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+    vfpool_ledger_fail (self, rc, "read the leases", error);
+  sqlite3_finalize (stmt);
+  if (*damage)
+    return VFPOOL_LEDGER_DAMAGED;
+  return rc == SQLITE_DONE ? VFPOOL_LEDGER_GOOD : VFPOOL_LEDGER_FAILED;
+}
+
 GPtrArray *
 vfpool_ledger_leases (VfpoolLedger *self, GError **error) {
-  sqlite3_stmt *stmt = vfpool_ledger_prepare (self, "SELECT " COLUMNS " FROM lease", "read the leases", error);
+  sqlite3_stmt *stmt = vfpool_ledger_select_leases (self, "", error);
   GPtrArray *leases = stmt ? read_rows (self, stmt, error) : NULL;
 
   sqlite3_finalize (stmt);
@@ -253,8 +279,8 @@ vfpool_ledger_leases (VfpoolLedger *self, GError **error) {
 /* The one lease for which @condition holds, its parameters filled from the strings that follow, up to three. */
 static gboolean
 find_one (VfpoolLedger *self, const char *condition, const char *const *values, VfpoolLease **lease, GError **error) {
-  g_autofree char *sql = g_strconcat ("SELECT " COLUMNS " FROM lease WHERE ", condition, NULL);
-  sqlite3_stmt *stmt = vfpool_ledger_prepare (self, sql, "read the leases", error);
+  g_autofree char *where = g_strconcat ("WHERE ", condition, NULL);
+  sqlite3_stmt *stmt = vfpool_ledger_select_leases (self, where, error);
   g_autoptr (GPtrArray) leases = NULL;
 
   *lease = NULL;
@@ -392,21 +418,31 @@ change_row (VfpoolLedger *self, sqlite3_stmt *stmt, const VfpoolLease *lease, GE
   return sqlite3_changes (self->db) == 1 || fail_changed (lease, error);
 }
 
-gboolean
-vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error) {
+static gboolean
+insert_row (VfpoolLedger *self, const VfpoolLease *lease, gint64 serial, GError **error) {
   sqlite3_stmt *stmt;
-  gint64 serial;
 
-  if (!can_be_written (self, lease, error) || !next_serial (self, &serial, error))
-    return FALSE;
   stmt = vfpool_ledger_prepare (self, "INSERT INTO lease (" COLUMNS ") VALUES (" PLACES ")", "record a lease", error);
   if (!stmt)
     return FALSE;
   bind_columns (stmt, lease, serial);
-  if (!change_row (self, stmt, lease, error))
+  return change_row (self, stmt, lease, error);
+}
+
+gboolean
+vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **error) {
+  gint64 serial;
+
+  if (!can_be_written (self, lease, error) || !next_serial (self, &serial, error)
+      || !insert_row (self, lease, serial, error))
     return FALSE;
   lease->serial = serial;
   return TRUE;
+}
+
+gboolean
+vfpool_ledger_add_as_is (VfpoolLedger *self, const VfpoolLease *lease, GError **error) {
+  return can_be_written (self, lease, error) && insert_row (self, lease, lease->serial, error);
 }
 
 gboolean
@@ -445,12 +481,23 @@ vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **err
 
 /* ---- History ---- */
 
+/* A bad block under old history must not keep a VF with a guest that is gone. SQLite writes no more in a transaction that has
+ * met damage, so the change fails, but it leaves a mark (vfpool_ledger_rollback()), and is made again on a new ledger
+ * (handle.c). Writing begins at the commit, so that an I/O error before is one of reading. */
+static gboolean
+fail_history (VfpoolLedger *self, int rc, GError **error) {
+  if ((rc & 0xff) == SQLITE_IOERR)
+    self->met_damage = TRUE;
+  return vfpool_ledger_fail (self, rc, "write the history", error);
+}
+
 static gboolean
 drop_old_history (VfpoolLedger *self, GError **error) {
   g_autofree char *sql = g_strdup_printf ("DELETE FROM history WHERE id <= %" G_GINT64_FORMAT,
                                           (gint64)sqlite3_last_insert_rowid (self->db) - MAX_HISTORY);
+  int rc = sqlite3_exec (self->db, sql, NULL, NULL, NULL);
 
-  return vfpool_ledger_run (self, sql, "write the history", error);
+  return rc == SQLITE_OK || fail_history (self, rc, error);
 }
 
 gboolean
@@ -483,9 +530,7 @@ vfpool_ledger_note (VfpoolLedger *self, const VfpoolLease *lease, const char *ev
   sqlite3_bind_int64 (stmt, G_N_ELEMENTS (texts) + 1, g_get_real_time ());
   rc = sqlite3_step (stmt);
   sqlite3_finalize (stmt);
-  if (rc != SQLITE_DONE)
-    return vfpool_ledger_fail (self, rc, "write the history", error);
-  return drop_old_history (self, error);
+  return rc == SQLITE_DONE ? drop_old_history (self, error) : fail_history (self, rc, error);
 }
 
 /* ---- Rebuilding ---- */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Transactions of the ledger, and how SQLite's answers become sentences. Opening is in ledger-file.c, the tables are in
- * ledger-schema.c, rows in ledger-rows.c.
+ * ledger-schema.c, rows in ledger-rows.c; what can be saved of a damaged one is in ledger-salvage.c.
  */
 #include "ledger-private.h"
+#include "lock-holder.h"
 #include "printable.h"
 
 #include <errno.h>
@@ -50,32 +51,48 @@ code_of (int rc, int err) {
   }
 }
 
+static gboolean
+is_out_of_space (int rc, int err) {
+  return (rc & 0xff) == SQLITE_FULL || err == ENOSPC || err == EDQUOT;
+}
+
+static void
+fail_busy (const VfpoolLedger *self, const char *doing, GError **error) {
+  g_autofree char *log_index = g_strconcat (self->path, "-shm", NULL); /* where writers lock each other out */
+  g_autofree char *holder = vfpool_lock_holder ((const char *[]){ log_index, self->path, NULL });
+
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+               "cannot %s: %s held %s for more than %d s; nothing was changed, try again; end that process if it hangs "
+               "(fuser -v %s shows all that have it open)",
+               doing, holder, self->path, VFPOOL_LEDGER_WAIT / 1000, self->path);
+}
+
 gboolean
-vfpool_ledger_fail (const VfpoolLedger *self, int rc, const char *doing, GError **error) {
+vfpool_ledger_fail (VfpoolLedger *self, int rc, const char *doing, GError **error) {
   int err = sqlite3_system_errno (self->db);
   g_autofree char *said = vfpool_ledger_said (self);
   VfpoolError code = code_of (rc, err);
 
-  if (vfpool_ledger_rc_is_damage (rc))
-    g_set_error (
-        error, VFPOOL_ERROR, code,
-        "cannot %s: %s is damaged (%s); nothing was changed. Move it and its -wal and -shm to another name: the next "
-        "vfpool command makes a new one and fills it from what the kernel shows",
-        doing, self->path, said);
-  else if (code == VFPOOL_ERROR_BUSY)
-    g_set_error (
-        error, VFPOOL_ERROR, code,
-        "cannot %s: another process held %s for more than %d s; nothing was changed, try again (fuser -v %s shows who "
-        "it is)",
-        doing, self->path, VFPOOL_LEDGER_WAIT / 1000, self->path);
-  else
+  if (vfpool_ledger_rc_is_damage (rc)) {
+    self->met_damage = TRUE;
+    g_set_error (error, VFPOOL_ERROR, code,
+                 "cannot %s: %s is damaged (%s); nothing was changed; " VFPOOL_LEDGER_WHAT_NEXT, doing, self->path,
+                 said);
+  } else if (is_out_of_space (rc, err)) {
+    g_set_error (error, VFPOOL_ERROR, code,
+                 "cannot %s: no space is left for %s; nothing was changed; make room on its file system and try again",
+                 doing, self->path);
+  } else if (code == VFPOOL_ERROR_BUSY) {
+    fail_busy (self, doing, error);
+  } else {
     g_set_error (error, VFPOOL_ERROR, code, "cannot %s: %s: %s%s%s%s; nothing was changed", doing, self->path, said,
                  err ? " (" : "", err ? g_strerror (err) : "", err ? ")" : "");
+  }
   return FALSE;
 }
 
 sqlite3_stmt *
-vfpool_ledger_prepare (const VfpoolLedger *self, const char *sql, const char *doing, GError **error) {
+vfpool_ledger_prepare (VfpoolLedger *self, const char *sql, const char *doing, GError **error) {
   sqlite3_stmt *stmt = NULL;
   int rc = sqlite3_prepare_v2 (self->db, sql, -1, &stmt, NULL);
 
@@ -98,7 +115,18 @@ vfpool_ledger_close (VfpoolLedger *self) {
   vfpool_ledger_rollback (self);
   sqlite3_close (self->db);
   g_free (self->path);
+  g_free (self->replaced_because);
   g_free (self);
+}
+
+const char *
+vfpool_ledger_replaced_because (const VfpoolLedger *self) {
+  return self->replaced_because;
+}
+
+gboolean
+vfpool_ledger_has_met_damage (const VfpoolLedger *self) {
+  return self->met_damage;
 }
 
 /* ---- Transactions ---- */
@@ -202,5 +230,7 @@ vfpool_ledger_rollback (VfpoolLedger *self) {
   self->in_transaction = FALSE;
   if (!sqlite3_get_autocommit (self->db))
     sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
+  if (self->met_damage)
+    vfpool_ledger_mark_damaged (self);
   go_in_turn (self);
 }

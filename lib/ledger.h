@@ -4,9 +4,45 @@
  * 0600).
  *
  * Every change is one short transaction that takes the write lock at once (BEGIN IMMEDIATE); nothing slow happens
- * inside, so waiting for it is bounded (5 s, then VFPOOL_ERROR_BUSY). WAL mode with synchronous=NORMAL: a kill -9 at
- * any point leaves either all of a transaction or nothing of it; a power cut may lose the newest ones, which is no
- * loss, because the leases of a boot end with it.
+ * inside, so waiting for it is bounded (5 s, then VFPOOL_ERROR_BUSY). WAL mode with synchronous=NORMAL.
+ *
+ * What becomes of it when things go wrong. "Kept aside": renamed to ledger.db.unusable-TIME with all that belongs to it,
+ * never deleted; a new ledger has the leases and the lines of history that can still be read, and then what the
+ * kernel shows of open IOMMU groups (rebuild.c). A warning says so; what was asked for is done.
+ *
+ *   situation                           outcome                                                   survives
+ *   kill -9 at any moment               nothing to mend                                           all that was reported as
+ *                                                                                                 done; the one in flight
+ *                                                                                                 whole or not at all
+ *   power cut, -wal cut anywhere,       nothing to mend: the first so many transactions; leases   history up to there; at
+ *   -shm stale or missing               are void with their boot (handle.c)                       least all before the last
+ *                                                                                                 folding of the log
+ *   kill -9 while it is replaced        the next one finishes it                                  all that was saved
+ *   no ledger, nothing left of one      made, empty
+ *   file cut, garbage in the leases,    kept aside                                                leases and history from
+ *   a row that makes no sense                                                                     both ends of their tables
+ *                                                                                                 up to the bad pages
+ *   garbage in page 1, in the log's     kept aside                                                open groups; the leases of
+ *   head, no tables, no ledger at all                                                             the file if it can be read
+ *   garbage in the history              not met: nothing. Met by a change: that is undone, the    all leases; history from
+ *                                       file is marked, kept aside, and the change made again     both ends
+ *                                       (handle.c)
+ *   I/O error when the leases are read  KERNEL, the file is left alone: the disk may come back   all
+ *   -wal or hot -journal of another     SQLite plays it; what comes out is examined like any      what can be read
+ *   database                            file, and mostly kept aside, the journal with it
+ *   hot -journal of its own             undone by SQLite                                          all that was done
+ *   file from a newer vfpool            CORRUPT, left alone                                       all
+ *   file from an older vfpool           brought up to date; who only looks: CORRUPT               all
+ *   no regular file, or one that others DENIED, left alone (trust.c)                              all
+ *   than root can have written
+ *   process that hangs with the lock,   BUSY after 5 s, the message names it; reading goes on     all
+ *   or with ledger.lock
+ *   full disk                           KERNEL, "no space is left": nothing is changed; a VF      all
+ *                                       stays with its guest, or is put back and its lease ended
+ *                                       by the next reconcile. Once the log has grown to its full
+ *                                       size, changes need no new space
+ *   read-only file system, no           DENIED: nothing is changed; on a read-only file system    all
+ *   permission                          vfpool_ledger_open_readonly() reads all there is
  */
 #pragma once
 
@@ -17,13 +53,10 @@ typedef struct _VfpoolLedger VfpoolLedger;
 /**
  * vfpool_ledger_open:
  * @root: folder in place of "/" ("" for the real one)
- * @replaced: (out): the path under which an unusable ledger was kept aside, for g_free(), or NULL: when set, the caller
- *   has a new and empty ledger and must rebuild it from what the kernel shows before handing out anything
+ * @replaced: (out): the path under which a damaged ledger was kept aside, for g_free(), or NULL: when set, the caller has
+ *   a new one with what could be saved, and must add what the kernel shows before handing out anything
  *
- * Opens or makes the ledger. A file that is no ledger (garbage, truncated, failed integrity) is renamed to
- * ledger.db.unusable-TIME, with its -wal and -shm, under a lock file, never deleted. A ledger of a newer vfpool (schema
- * version) is left alone: VFPOOL_ERROR_CORRUPT says so. So it is in every failure that is not the file's own fault (I/O,
- * full disk: VFPOOL_ERROR_KERNEL; permission).
+ * Opens or makes the ledger; see above for what happens to a damaged one, which is under a lock file.
  *
  * Returns: (transfer full): for vfpool_ledger_close(); NULL: VFPOOL_ERROR_DENIED (folder cannot be made or written),
  *   VFPOOL_ERROR_BUSY, VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_CORRUPT.
@@ -37,6 +70,16 @@ VfpoolLedger *vfpool_ledger_open (const char *root, char **replaced, GError **er
  */
 VfpoolLedger *vfpool_ledger_open_readonly (const char *root, GError **error);
 void vfpool_ledger_close (VfpoolLedger *self);
+
+/* What was wrong with the ledger that vfpool_ledger_open() kept aside ("@replaced"); NULL when it kept none aside. */
+const char *vfpool_ledger_replaced_because (const VfpoolLedger *self);
+
+/* Whether the file at the ledger's path is still the one that is open. */
+gboolean vfpool_ledger_is_at_path (const VfpoolLedger *self);
+
+/* Whether damage was met in it since it was opened: what failed of it may succeed with the one that the next
+ * vfpool_ledger_open() makes of it. */
+gboolean vfpool_ledger_has_met_damage (const VfpoolLedger *self);
 
 /* Whether this ledger stands in for one that was lost and nobody has filled it from the kernel's view yet: @needs.
  * Whoever sees it, not only who was told by @replaced, must do so before handing out anything. In or outside a

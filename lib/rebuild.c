@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ledger that was lost is rebuilt from what the kernel shows: each VF of a pool whose IOMMU group is open belongs to
- * the process that has it, and where that is a hypervisor's, to its guest. Such a lease ends like any other when the
- * guest stops. What the VF was like before cannot be known any more; what a VF is like that nobody configured (no MAC
- * set by the PF, no VLAN) is put back. A VF held by an unknown process gets no lease; it shows as foreign and is
- * refused as long as it is open.
+ * A ledger that was lost is rebuilt from what could still be read of it (ledger-salvage.c) and what the kernel shows:
+ * each VF of a pool whose IOMMU group is open belongs to the process that has it, and where that is a hypervisor's, to
+ * its guest. A lease that was saved for this guest stays as it is; one for another guest is older than what the kernel
+ * shows, and gives way. A new lease ends like any other when the guest stops. What the VF was like before cannot be
+ * known any more; what a VF is like that nobody configured (no MAC set by the PF, no VLAN) is put back. A VF held by an
+ * unknown process gets no lease; it shows as foreign and is refused as long as it is open.
  */
 #include "guest.h"
 #include "handle.h"
 #include "holder.h"
 #include "work.h"
 
+#include <string.h>
+
 typedef struct {
   Vfpool *self;
   VfpoolLedger *ledger;
   GHashTable *holders; /* IOMMU group -> PID */
-  guint n;
 } Rebuild;
 
 /* What a VF is like that nobody configured. */
@@ -37,7 +39,7 @@ make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pi
   if (!vfpool_guest_of_process (r->self->root, pid, &lease->guest_kind, &lease->guest_id, &lease->guest_name))
     return NULL;
   lease->address = g_strdup (function->address);
-  lease->slot = g_strdup_printf ("recovered-%u", r->n++);
+  lease->slot = g_strdup_printf ("recovered-%s", function->address);
   lease->pool = g_strdup (pool);
   lease->state = VFPOOL_LEASE_ACTIVE;
   lease->boot_id = g_strdup (r->self->boot_id);
@@ -46,12 +48,34 @@ make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pi
   return g_steal_pointer (&lease);
 }
 
+/* Whether the lease that was saved of the VF says the same as the kernel. One that does not is removed. */
+static gboolean
+settle_saved (Rebuild *r, const VfpoolLease *lease, gboolean *is_known, GError **error) {
+  g_autoptr (VfpoolLease) saved = NULL;
+
+  *is_known = FALSE;
+  if (!vfpool_ledger_find (r->ledger, lease->address, &saved, error))
+    return FALSE;
+  if (!saved)
+    return TRUE;
+  *is_known = saved->guest_kind == lease->guest_kind && strcmp (saved->guest_id, lease->guest_id) == 0
+              && strcmp (saved->boot_id, lease->boot_id) == 0;
+  return *is_known
+         || (vfpool_ledger_note (r->ledger, saved, "voided", "another guest has the VF open", error)
+             && vfpool_ledger_remove (r->ledger, saved, error));
+}
+
 static gboolean
 adopt (Rebuild *r, const VfpoolFunction *function, const char *pool, GError **error) {
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (r->holders, GINT_TO_POINTER (function->iommu_group)));
   g_autoptr (VfpoolLease) lease = pid && function->iommu_group >= 0 ? make_lease (r, function, pool, pid) : NULL;
+  gboolean is_known;
 
   if (!lease)
+    return TRUE;
+  if (!settle_saved (r, lease, &is_known, error))
+    return FALSE;
+  if (is_known)
     return TRUE;
   vfpool_handle_say (r->self, VFPOOL_MESSAGE_WARNING, "%s is held by %s/%s (process %d): its lease was written anew",
                      lease->address, vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, pid);
@@ -88,7 +112,7 @@ gboolean
 vfpool_rebuild (Vfpool *self, VfpoolLedger *ledger, GError **error) {
   g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  Rebuild r = { self, ledger, holders, 0 };
+  Rebuild r = { self, ledger, holders };
 
   if (!vfpool_ledger_begin (ledger, error))
     return FALSE;

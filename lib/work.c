@@ -145,8 +145,8 @@ vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error) {
   return vfpool_handle_end (ledger, vfpool_ledger_update (ledger, lease, FALSE, error), error);
 }
 
-gboolean
-vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+static gboolean
+remove_lease (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
   gboolean ok;
 
@@ -154,6 +154,17 @@ vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const c
     return FALSE;
   ok = vfpool_ledger_remove (ledger, lease, error) && vfpool_ledger_note (ledger, lease, event, detail, error);
   return vfpool_handle_end (ledger, ok, error);
+}
+
+gboolean
+vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+  GError *local = NULL;
+  gboolean ok = remove_lease (self, lease, event, detail, &local)
+                || (vfpool_handle_try_again (self, &local) && remove_lease (self, lease, event, detail, &local));
+
+  if (local)
+    g_propagate_error (error, local);
+  return ok;
 }
 
 void

@@ -512,7 +512,7 @@ up (Model *self) {
 /* ---- Opening the ledger ---- */
 
 static void
-adopt (Model *self, int f, int guest, guint number) {
+adopt (Model *self, int f, int guest) {
   Lease *lease = &self->leases[f];
 
   *lease = (Lease){ .guest = guest,
@@ -524,7 +524,7 @@ adopt (Model *self, int f, int guest, guint number) {
                     .serial = SERIAL_NEW,
                     .since = self->machine.now,
                     .boot = self->boot };
-  g_snprintf (lease->slot, NAME_SIZE, "recovered-%u", number);
+  g_snprintf (lease->slot, NAME_SIZE, "recovered-%s", function_places[f].address);
   g_strlcpy (lease->pool, pool_names[config_pool_of (&self->config, f)], NAME_SIZE);
   self->is_leased[f] = TRUE;
 }
@@ -542,15 +542,13 @@ find_holder (const Model *self, int f) {
 
 static void
 rebuild (Model *self) {
-  guint number = 0;
-
   for (int pool = 0; pool < N_POOLS; pool++) {
     int members[N_FUNCTIONS], n = config_members (&self->config, pool, members);
 
     for (int i = 0; i < n; i++) {
       int guest = find_holder (self, members[i]);
       if (guest >= 0 && device_of (self, members[i])->exists)
-        adopt (self, members[i], guest, number++);
+        adopt (self, members[i], guest);
     }
   }
 }

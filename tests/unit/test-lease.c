@@ -8,6 +8,7 @@
 #include "sysfs.h"
 #include "work.h"
 
+#include <sqlite3.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -672,13 +673,79 @@ test_lost_ledger (void **state) {
   fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
   reopen (t);
   assert_acquires (t, "b", "s0=lan", "0000:01:10.2");
-  assert_non_null (strstr (t->said->str, "1 the ledger could not be read and was kept aside as"));
+  assert_non_null (strstr (t->said->str, "1 the ledger is damaged (file is not a database) and was kept aside as"));
   assert_non_null (strstr (t->said->str, "0000:01:10.0 is held by libvirt/" UUID));
   lease = find (t, "0000:01:10.0");
   assert_string_equal (lease->guest_name, "vm9");
   assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
   assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "c", "s0=lan", &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "is held by libvirt/" UUID " (vm9)");
+}
+
+/* Overwrites the page of the ledger's history that lines are written to. */
+static void
+spoil_history (Test *t) {
+  g_autofree char *path = g_strconcat (t->fx->root, "/var/lib/vfpool/ledger.db", NULL), *bytes = NULL;
+  const char *last = NULL;
+  gsize length;
+  sqlite3 *db = NULL;
+
+  vfpool_close (g_steal_pointer (&t->vfpool));
+  assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+  assert_int_equal (sqlite3_exec (db,
+                                  "UPDATE history SET detail = 'SPOIL-HERE' WHERE id = (SELECT max (id) FROM history);"
+                                  "PRAGMA wal_checkpoint (TRUNCATE)",
+                                  NULL, NULL, NULL),
+                    SQLITE_OK);
+  sqlite3_close (db);
+  assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+  last = memmem (bytes, length, "SPOIL-HERE", 10);
+  assert_non_null (last);
+  memset (bytes + (last - bytes) / 4096 * 4096, 0x5a, 4096);
+  assert_true (g_file_set_contents (path, bytes, (gssize)length, NULL));
+  reopen (t);
+}
+
+/* A bad block under the history: VFs are handed out and taken back all the same, and nobody's lease is lost. */
+static void
+test_damaged_history (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) before = NULL, after = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  before = find (t, "0000:01:10.0");
+  spoil_history (t);
+  assert_acquires (t, "b", "s0=lan", "0000:01:10.2");
+  assert_non_null (
+      strstr (t->said->str, "1 the ledger is damaged (its history, or what is free in it, cannot be read)"));
+  after = find (t, "0000:01:10.0");
+  assert_int_equal (after->serial, before->serial);
+  assert_string_equal (after->guest_id, "a");
+  spoil_history (t);
+  if (!vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", &error))
+    fail_msg ("%s", error->message);
+  assert_null (find (t, "0000:01:10.0"));
+  g_clear_pointer (&after, vfpool_lease_unref);
+  after = find (t, "0000:01:10.2");
+  assert_string_equal (after->guest_id, "b");
+}
+
+/* What was saved of a damaged ledger is older than what the kernel shows: the VF is another guest's now. */
+static void
+test_saved_lease_gives_way (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL, kept = NULL;
+
+  assert_acquires (t, "old", "s0=lan", "0000:01:10.0");
+  assert_acquires (t, "still", "s0=lan", "0000:01:10.2");
+  fixture_add_process (t->fx, 600, "qemu -name guest=vm9,x=y -uuid " UUID, "/dev/vfio/10");
+  spoil_history (t);
+  assert_acquires (t, "b", "s0=other", "0000:02:10.0");
+  lease = find (t, "0000:01:10.0");
+  assert_string_equal (lease->guest_id, UUID);
+  kept = find (t, "0000:01:10.2");
+  assert_string_equal (kept->guest_id, "still");
 }
 
 static const char *
@@ -823,6 +890,8 @@ main (void) {
     TEST (test_quarantine),
     TEST (test_failed_prepare_is_undone),
     TEST (test_lost_ledger),
+    TEST (test_damaged_history),
+    TEST (test_saved_lease_gives_way),
     TEST (test_acquire_while_old_process_ends),
     TEST (test_refused_again_changes_nothing),
     TEST (test_failure_leaves_open_vf),
