@@ -240,14 +240,32 @@ examine_upgraded (VfpoolLedger *self, gboolean readonly, char **damage, GError *
   return VFPOOL_LEDGER_FAILED;
 }
 
+/* SQLite's own check counts a page that the disk does not give as one that is damaged. But the disk may come to itself again,
+ * and then all leases are there: such a file must not be replaced by one that has not got them. */
+static gboolean
+disk_is_bad (VfpoolLedger *self, GError **error) {
+  g_autofree char *damage = NULL;
+  GError *local = NULL;
+
+  if (vfpool_ledger_examine_rows (self, &damage, &local) == VFPOOL_LEDGER_FAILED
+      && (sqlite3_extended_errcode (self->db) & 0xff) == SQLITE_IOERR) {
+    g_propagate_error (error, local);
+    return TRUE;
+  }
+  g_clear_error (&local);
+  return FALSE;
+}
+
 static OpenResult
 examine (VfpoolLedger *self, gboolean readonly, char **damage, GError **error) {
   VfpoolLedgerHealth health = examine_upgraded (self, readonly, damage, error);
 
   if (health == VFPOOL_LEDGER_GOOD && !readonly)
     health = examine_for_writing (self, damage, error);
+  if (health == VFPOOL_LEDGER_DAMAGED)
+    return disk_is_bad (self, error) ? OPEN_FAILED : OPEN_DAMAGED;
   if (health != VFPOOL_LEDGER_GOOD)
-    return health == VFPOOL_LEDGER_DAMAGED ? OPEN_DAMAGED : OPEN_FAILED;
+    return OPEN_FAILED;
   sqlite3_wal_hook (self->db, fold_log, NULL);
   if (!vfpool_ledger_run (self, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY", "open the ledger", error))
     return OPEN_FAILED;

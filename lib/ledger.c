@@ -82,6 +82,13 @@ vfpool_ledger_fail (VfpoolLedger *self, int rc, const char *doing, GError **erro
     g_set_error (error, VFPOOL_ERROR, code,
                  "cannot %s: no space is left for %s; nothing was changed; make room on its file system and try again",
                  doing, self->path);
+  } else if ((rc & 0xff) == SQLITE_IOERR && code == VFPOOL_ERROR_KERNEL) {
+    g_set_error (
+        error, VFPOOL_ERROR, code,
+        "cannot %s: %s: %s; nothing was changed; the disk does not give or take what it should (dmesg tells more): "
+        "if that lasts, move the file with its -wal and -shm to a good one, or to another name: then the next "
+        "vfpool command makes a new one from what the kernel shows",
+        doing, self->path, said);
   } else if (code == VFPOOL_ERROR_BUSY) {
     fail_busy (self, doing, error);
   } else {

@@ -22,10 +22,11 @@
  *   file cut, garbage in the leases,    kept aside                                                leases and history from
  *   a row that makes no sense                                                                     both ends of their tables
  *                                                                                                 up to the bad pages
- *   garbage in page 1, in the log's     kept aside                                                open groups; the leases of
- *   head, no tables, no ledger at all                                                             the file if it can be read
- *   garbage in the history              not met: nothing. Met by a change: that is undone, the    all leases; history from
- *                                       file is marked, kept aside, and the change made again     both ends
+ *   garbage in page 1, in the log's     kept aside                                                open groups; leases and
+ *   head, no tables, no ledger at all                                                             history of the file if it
+ *                                                                                                 can be read
+ *   garbage in the history, or a page   not met: nothing. Met by a change: that is undone, the    all leases; history from
+ *   of it that cannot be read           file is marked, kept aside, and the change made again     both ends
  *                                       (handle.c)
  *   I/O error when the leases are read  KERNEL, the file is left alone: the disk may come back   all
  *   -wal or hot -journal of another     SQLite plays it; what comes out is examined like any      what can be read

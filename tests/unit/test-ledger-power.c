@@ -47,6 +47,7 @@ static struct {
   int safe;    /* of them, those that were synced */
   int cuts;
   void (*at_write) (void);
+  sqlite3_int64 bad; /* the page at this offset of the file cannot be read; 0: all can */
 } power;
 
 typedef struct {
@@ -90,6 +91,15 @@ cut_write (sqlite3_file *file, const void *bytes, int length, sqlite3_int64 offs
 }
 
 static int
+cut_read (sqlite3_file *file, void *to, int length, sqlite3_int64 offset) {
+  CutFile *self = (CutFile *)file;
+
+  if (power.bad && self->disk == &power.file && offset == power.bad)
+    return SQLITE_IOERR_READ;
+  return self->real->pMethods->xRead (self->real, to, length, offset);
+}
+
+static int
 cut_truncate (sqlite3_file *file, sqlite3_int64 size) {
   CutFile *self = (CutFile *)file;
   int rc = self->real->pMethods->xTruncate (self->real, size);
@@ -130,7 +140,6 @@ cut_sync (sqlite3_file *file, int flags) {
     return self->real->pMethods->name (self->real, ##__VA_ARGS__);                                                     \
   }
 PASS (xClose, (sqlite3_file * file))
-PASS (xRead, (sqlite3_file * file, void *to, int length, sqlite3_int64 offset), to, length, offset)
 PASS (xFileSize, (sqlite3_file * file, sqlite3_int64 *size), size)
 PASS (xLock, (sqlite3_file * file, int level), level)
 PASS (xUnlock, (sqlite3_file * file, int level), level)
@@ -157,7 +166,7 @@ cut_characteristics (sqlite3_file *file) {
 static const sqlite3_io_methods methods = {
   2,
   cut_xClose,
-  cut_xRead,
+  cut_read,
   cut_write,
   cut_truncate,
   cut_sync,
@@ -345,6 +354,50 @@ power_cut_leaves_a_prefix (void **state) {
   g_free (cut_dir.root);
   g_free (cut_dir.folder);
   g_free (cut_dir.path);
+}
+
+/* ---- Pages that cannot be read ---- */
+
+static sqlite3_int64
+offset_of (const LedgerDir *f, const char *table) {
+  g_autofree char *select = g_strdup_printf (FOLD "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+  g_autofree char *page = sql (f->path, select);
+
+  return (atoi (page) - 1) * 4096;
+}
+
+/* Of leases: it is the disk that is bad, so the file is left as it is, and serves again when the page comes back. Of history:
+ * it is made anew elsewhere. */
+static void
+unreadable_page_loses_no_lease (void **state) {
+  const LedgerDir *f = *state;
+  g_autoptr (VfpoolLedger) ledger = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *replaced = NULL;
+  sqlite3_int64 leases, history;
+
+  make_ledger (f);
+  leases = offset_of (f, "lease");
+  history = offset_of (f, "history");
+  sqlite3_vfs_register (cutting_vfs (), 1);
+  power.bad = leases;
+  assert_null (vfpool_ledger_open (f->root, &replaced, &error));
+  assert_error (error, VFPOOL_ERROR_KERNEL, "disk I/O error");
+  assert_null (replaced);
+  g_clear_error (&error);
+  power.bad = history;
+  ledger = opened (f);
+  assert_int_equal (count (ledger), 2);
+  assert_false (add (ledger, THREE, "b", "net0", &error));
+  assert_true (vfpool_ledger_has_met_damage (ledger));
+  g_clear_pointer (&ledger, vfpool_ledger_close);
+  ledger = vfpool_ledger_open (f->root, &replaced, NULL);
+  power.bad = 0; /* the new file has its pages elsewhere on the disk */
+  assert_non_null (replaced);
+  assert_int_equal (count (ledger), 2);
+  added (ledger, THREE, "b", "net0");
+  g_clear_pointer (&ledger, vfpool_ledger_close);
+  sqlite3_vfs_unregister (sqlite3_vfs_find ("power-cut"));
 }
 
 /* ---- Writers killed at random moments ---- */
@@ -794,10 +847,11 @@ int
 main (void) {
 #define CASE(f) cmocka_unit_test_setup_teardown (f, ledger_setup, ledger_teardown)
   const struct CMUnitTest tests[] = {
-    CASE (power_cut_leaves_a_prefix),      CASE (kill_at_any_moment_loses_nothing),
-    CASE (copy_taken_while_writing_opens), CASE (full_disk_changes_nothing),
-    CASE (full_disk_takes_back),           CASE (readonly_disk_is_shown),
-    CASE (readonly_disk_without_ledger),   CASE (stuck_process_is_named),
+    CASE (power_cut_leaves_a_prefix),        CASE (unreadable_page_loses_no_lease),
+    CASE (kill_at_any_moment_loses_nothing), CASE (copy_taken_while_writing_opens),
+    CASE (full_disk_changes_nothing),        CASE (full_disk_takes_back),
+    CASE (readonly_disk_is_shown),           CASE (readonly_disk_without_ledger),
+    CASE (stuck_process_is_named),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
