@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -758,6 +759,7 @@ start_hanging (const LedgerDir *f, void (*hold) (const LedgerDir *f)) {
   assert_int_equal (pipe (ready), 0);
   pid = fork ();
   if (pid == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nobody behind */
     hold (f);
     (void)!write (ready[1], "", 1);
     pause ();
