@@ -233,7 +233,7 @@ examine_upgraded (VfpoolLedger *self, gboolean readonly, char **damage, GError *
   if (health != VFPOOL_LEDGER_OLDER)
     return health;
   if (!readonly)
-    return vfpool_ledger_upgrade (self, error) ? vfpool_ledger_examine (self, damage, error) : VFPOOL_LEDGER_FAILED;
+    return vfpool_ledger_upgrade (self, damage, error);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
                "the ledger %s was written by an older vfpool: run `vfpool reconcile` once, which brings it up to date",
                self->path);

@@ -45,11 +45,18 @@ sqlite3_stmt *vfpool_ledger_prepare (VfpoolLedger *self, const char *sql, const 
 /* Whether a transaction was begun; what changes something without one is a mistake of its caller. */
 gboolean vfpool_ledger_is_in_transaction (const VfpoolLedger *self, GError **error);
 
+/* The columns of a lease that are new since version 1, and what a lease of that version is taken to say: nothing, so that these
+ * attributes of its VF are left alone. */
+#define VFPOOL_LEDGER_NEW_COLUMNS(COLUMN)                                                                              \
+  COLUMN (saved_vlan_proto, 33024)                                                                                     \
+  COLUMN (saved_trust, -1)                                                                                             \
+  COLUMN (saved_spoof_check, -1)                                                                                       \
+  COLUMN (saved_min_rate, 0)                                                                                           \
+  COLUMN (saved_max_rate, -1)                                                                                          \
+  COLUMN (saved_link_state, -1)
+
 /* Makes the tables in an empty database, all or nothing. @needs_rebuild: it stands in for one that was lost. */
 gboolean vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error);
-
-/* Gives an older ledger what it lacks, all or nothing. Its leases stay. */
-gboolean vfpool_ledger_upgrade (VfpoolLedger *self, GError **error);
 
 typedef enum {
   VFPOOL_LEDGER_GOOD,
@@ -61,10 +68,13 @@ typedef enum {
 /* Looks whether the open database is a whole ledger of this version. @damage: (out): what is wrong with it, for
  * g_free(). */
 VfpoolLedgerHealth vfpool_ledger_examine (VfpoolLedger *self, char **damage, GError **error);
+/* Gives an older ledger what it lacks, all or nothing. Its leases stay. Then examines it, as above. */
+VfpoolLedgerHealth vfpool_ledger_upgrade (VfpoolLedger *self, char **damage, GError **error);
 
 /* ---- Rows, for salvage (ledger-rows.c) ---- */
 
-/* A statement that gives whole leases; @rest: what follows the table in it ("ORDER BY ..."). For sqlite3_finalize(). */
+/* A statement that gives whole leases, of a ledger of any version; @rest: what follows the table in it ("ORDER BY ..."). For
+ * sqlite3_finalize(). */
 sqlite3_stmt *vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **error);
 /* The lease in the row that @stmt is at, or NULL: @wrong says what makes no sense in it, for g_free(). */
 VfpoolLease *vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong);

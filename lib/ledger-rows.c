@@ -14,10 +14,15 @@
 #define MAX_TEXT 256
 
 /* In the order of the columns wherever a whole row is meant. */
-#define COLUMNS                                                                                                        \
+#define FIRST_COLUMNS                                                                                                  \
   "address, serial, guest_kind, guest_id, guest_name, slot, pool, state, by_pool, mac, vlan, has_saved, saved_mac, "   \
-  "saved_vlan, saved_qos, saved_vlan_proto, saved_trust, saved_spoof_check, saved_min_rate, saved_max_rate, "          \
-  "saved_link_state, boot_id, worker_pid, worker_start, since, since_boot, reason"
+  "saved_vlan, saved_qos, "
+#define LAST_COLUMNS "boot_id, worker_pid, worker_start, since, since_boot, reason"
+#define NAME_OF(name, value) #name ", "
+#define VALUE_OF(name, value) #value ", "
+#define COLUMNS FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (NAME_OF) LAST_COLUMNS
+/* The same of a ledger of version 1, which is only read when it is damaged: else it is brought up to date. */
+#define COLUMNS_OF_1 FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (VALUE_OF) LAST_COLUMNS
 #define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 enum {
@@ -243,7 +248,10 @@ read_rows (VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
 
 sqlite3_stmt *
 vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **error) {
-  g_autofree char *sql = g_strconcat ("SELECT " COLUMNS " FROM lease ", rest, NULL);
+  gboolean is_new =
+      sqlite3_table_column_metadata (self->db, "main", "lease", "saved_link_state", NULL, NULL, NULL, NULL, NULL)
+      == SQLITE_OK;
+  g_autofree char *sql = g_strconcat ("SELECT ", is_new ? COLUMNS : COLUMNS_OF_1, " FROM lease ", rest, NULL);
 
   return vfpool_ledger_prepare (self, sql, "read the leases", error);
 }

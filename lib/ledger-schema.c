@@ -71,15 +71,9 @@ static const char schema[] =
     "PRAGMA user_version = %d;"
     "COMMIT;";
 
-/* What is new since version 1. Leases of that version do not say what these attributes were like: they are left alone. */
-static const char upgrade_from_1[] =
-    "ALTER TABLE lease ADD COLUMN saved_vlan_proto INTEGER NOT NULL DEFAULT 33024;"
-    "ALTER TABLE lease ADD COLUMN saved_trust INTEGER NOT NULL DEFAULT -1;"
-    "ALTER TABLE lease ADD COLUMN saved_spoof_check INTEGER NOT NULL DEFAULT -1;"
-    "ALTER TABLE lease ADD COLUMN saved_min_rate INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE lease ADD COLUMN saved_max_rate INTEGER NOT NULL DEFAULT -1;"
-    "ALTER TABLE lease ADD COLUMN saved_link_state INTEGER NOT NULL DEFAULT -1;" MEMBER_TABLE
-    "PRAGMA user_version = 2;";
+#define ADD_COLUMN(name, value) "ALTER TABLE lease ADD COLUMN " #name " INTEGER NOT NULL DEFAULT " #value ";"
+
+static const char upgrade_from_1[] = VFPOOL_LEDGER_NEW_COLUMNS (ADD_COLUMN) MEMBER_TABLE "PRAGMA user_version = 2;";
 
 gboolean
 vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error) {
@@ -104,22 +98,6 @@ read_first (sqlite3 *db, const char *sql, char **text) {
     *text = g_strdup ((const char *)sqlite3_column_text (stmt, 0));
   sqlite3_finalize (stmt);
   return rc;
-}
-
-gboolean
-vfpool_ledger_upgrade (VfpoolLedger *self, GError **error) {
-  g_autofree char *version = NULL;
-  gboolean ok = vfpool_ledger_begin (self, error);
-
-  if (!ok)
-    return FALSE;
-  /* Another process may have been first. */
-  if (read_first (self->db, "PRAGMA user_version", &version) == SQLITE_ROW && atoi (version) == 1)
-    ok = vfpool_ledger_run (self, upgrade_from_1, "bring the ledger up to date", error);
-  if (ok && vfpool_ledger_commit (self, error))
-    return TRUE;
-  vfpool_ledger_rollback (self);
-  return FALSE;
 }
 
 /* A write-ahead log with something in it that does not begin as one: SQLite would pass over it in silence, and with it
@@ -151,6 +129,18 @@ static const struct {
   { "SELECT count (*) FROM meta WHERE name IN ('serial', 'rebuild')", "2", "its counters are missing" },
 };
 
+/* What the failure @rc of a statement that is known to be right says of the ledger: it can only be wrong (SQLITE_ERROR) against
+ * tables that are. */
+static VfpoolLedgerHealth
+judge (VfpoolLedger *self, int rc, const char *doing, char **damage, GError **error) {
+  if (rc != SQLITE_ERROR && !vfpool_ledger_rc_is_damage (rc)) {
+    vfpool_ledger_fail (self, rc, doing, error);
+    return VFPOOL_LEDGER_FAILED;
+  }
+  *damage = vfpool_ledger_said (self);
+  return VFPOOL_LEDGER_DAMAGED;
+}
+
 /* A version is only believed in a file that says it is ours; zero was never one. */
 static VfpoolLedgerHealth
 examine_header (VfpoolLedger *self, char **damage, GError **error) {
@@ -160,12 +150,10 @@ examine_header (VfpoolLedger *self, char **damage, GError **error) {
 
   if (rc == SQLITE_ROW)
     rc = read_first (self->db, "PRAGMA user_version", &version);
-  if (rc != SQLITE_ROW && !vfpool_ledger_rc_is_damage (rc)) {
-    vfpool_ledger_fail (self, rc, "read the ledger", error);
-    return VFPOOL_LEDGER_FAILED;
-  }
-  if (rc != SQLITE_ROW || atoi (id) != APPLICATION_ID || atoi (version) < 1) {
-    *damage = rc != SQLITE_ROW ? vfpool_ledger_said (self) : g_strdup ("it does not begin as a ledger");
+  if (rc != SQLITE_ROW)
+    return judge (self, rc, "read the ledger", damage, error);
+  if (atoi (id) != APPLICATION_ID || atoi (version) < 1) {
+    *damage = g_strdup ("it does not begin as a ledger");
     return VFPOOL_LEDGER_DAMAGED;
   }
   if (atoi (version) > SCHEMA_VERSION) {
@@ -185,14 +173,11 @@ examine_tables (VfpoolLedger *self, char **damage, GError **error) {
     g_autofree char *answer = NULL;
     int rc = read_first (self->db, checks[i].sql, &answer);
 
-    /* A statement that is known to be right can only be wrong (SQLITE_ERROR) against tables that are. */
-    if (rc != SQLITE_ROW && rc != SQLITE_ERROR && !vfpool_ledger_rc_is_damage (rc)) {
-      vfpool_ledger_fail (self, rc, "read the ledger", error);
-      return VFPOOL_LEDGER_FAILED;
-    }
-    if (rc == SQLITE_ROW && g_strcmp0 (answer, checks[i].expected) == 0)
+    if (rc != SQLITE_ROW)
+      return judge (self, rc, "read the ledger", damage, error);
+    if (g_strcmp0 (answer, checks[i].expected) == 0)
       continue;
-    *damage = rc == SQLITE_ROW ? g_strdup (checks[i].damage) : vfpool_ledger_said (self);
+    *damage = g_strdup (checks[i].damage);
     return VFPOOL_LEDGER_DAMAGED;
   }
   return VFPOOL_LEDGER_GOOD;
@@ -214,4 +199,24 @@ vfpool_ledger_examine (VfpoolLedger *self, char **damage, GError **error) {
   }
   sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
   return health;
+}
+
+VfpoolLedgerHealth
+vfpool_ledger_upgrade (VfpoolLedger *self, char **damage, GError **error) {
+  static const char doing[] = "bring the ledger up to date";
+  g_autofree char *version = NULL;
+  VfpoolLedgerHealth health = VFPOOL_LEDGER_GOOD;
+  int rc;
+
+  if (!vfpool_ledger_begin (self, error))
+    return VFPOOL_LEDGER_FAILED;
+  rc = read_first (self->db, "PRAGMA user_version", &version);
+  if (rc == SQLITE_ROW && atoi (version) == 1) /* else another process was first */
+    rc = sqlite3_exec (self->db, upgrade_from_1, NULL, NULL, NULL);
+  if (rc != SQLITE_ROW && rc != SQLITE_OK)
+    health = judge (self, rc, doing, damage, error);
+  if (health == VFPOOL_LEDGER_GOOD && vfpool_ledger_commit (self, error))
+    return vfpool_ledger_examine (self, damage, error);
+  vfpool_ledger_rollback (self);
+  return health == VFPOOL_LEDGER_GOOD ? VFPOOL_LEDGER_FAILED : health;
 }

@@ -238,35 +238,75 @@ newer_ledger_is_left_alone (void **state) {
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
 }
 
-/* A ledger of the version before keeps its leases and gains what is new. */
+/* Makes of a ledger one of version 1. */
 static void
-older_ledger_is_upgraded (void **state) {
+make_older (const LedgerDir *f) {
   static const char *const new_columns[] = {
     "vlan_proto", "trust", "spoof_check", "min_rate", "max_rate", "link_state"
   };
-  const LedgerDir *f = *state;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VfpoolLedger) ledger = NULL;
-  g_autoptr (VfpoolLease) lease = NULL;
 
-  make_ledger (f);
   for (size_t i = 0; i < G_N_ELEMENTS (new_columns); i++) {
     g_autofree char *drop = g_strdup_printf ("ALTER TABLE lease DROP COLUMN saved_%s", new_columns[i]);
     g_free (sql (f->path, drop));
   }
-  g_free (sql (f->path, "DROP TABLE member; PRAGMA user_version = 1;"));
-  assert_null (vfpool_ledger_open_readonly (f->root, &error));
-  assert_error (error, VFPOOL_ERROR_CORRUPT, "an older vfpool: run `vfpool reconcile` once");
-  ledger = opened (f);
+  g_free (sql (f->path, "DROP TABLE member; PRAGMA user_version = 1;" FOLD));
+}
+
+/* What the ledger of version 1 did not know is left alone; the lease can be written. */
+static void
+assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
+  g_autoptr (VfpoolLease) lease = found (ledger, ONE);
+
   assert_sql (f->path, "PRAGMA user_version", "2");
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
-  lease = found (ledger, ONE);
   assert_int_equal (lease->saved.vlan_proto, 0x8100);
   assert_int_equal (lease->saved.trust, -1);
+  assert_int_equal (lease->saved.spoof_check, -1);
+  assert_int_equal (lease->saved.min_rate, 0);
   assert_int_equal (lease->saved.max_rate, -1);
   assert_int_equal (lease->saved.link_state, -1);
   assert_true (vfpool_ledger_begin (ledger, NULL) && vfpool_ledger_update (ledger, lease, FALSE, NULL)
                && vfpool_ledger_commit (ledger, NULL));
+}
+
+/* A ledger of the version before keeps its leases and gains what is new. */
+static void
+older_ledger_is_upgraded (void **state) {
+  const LedgerDir *f = *state;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolLedger) ledger = NULL;
+
+  make_ledger (f);
+  make_older (f);
+  assert_null (vfpool_ledger_open_readonly (f->root, &error));
+  assert_error (error, VFPOOL_ERROR_CORRUPT, "an older vfpool: run `vfpool reconcile` once");
+  ledger = opened (f);
+  assert_upgraded (f, ledger);
+}
+
+/* One that cannot be brought up to date is damaged, and its leases are saved like those of any other. */
+static void
+damaged_older_ledger_is_saved (void **state) {
+  static const char *const damages_of_older[] = {
+    "PRAGMA user_version = 0",
+    "CREATE TABLE member (x)",
+    "ALTER TABLE lease ADD COLUMN saved_trust INTEGER",
+    "DROP TABLE history",
+  };
+  const LedgerDir *f = *state;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (damages_of_older); i++) {
+    g_autofree char *replaced = NULL;
+    g_autoptr (VfpoolLedger) ledger = NULL;
+
+    remove_tree (f->folder);
+    make_ledger (f);
+    make_older (f);
+    g_free (sql (f->path, damages_of_older[i]));
+    replaced = assert_replaced (f, 2);
+    ledger = opened (f);
+    assert_upgraded (f, ledger);
+  }
 }
 
 /* Rows that SQLite finds in order, but that make no sense. Who only looks is told which; who writes has the other one. */
@@ -741,25 +781,16 @@ int
 main (void) {
 #define CASE(f) cmocka_unit_test_setup_teardown (f, ledger_setup, ledger_teardown)
   const struct CMUnitTest tests[] = {
-    CASE (damaged_ledger_is_kept_aside),
-    CASE (nothing_kept_aside_is_overwritten),
-    CASE (files_of_others_are_refused),
-    CASE (folders_of_others_are_refused),
-    CASE (log_without_file_is_kept_aside),
-    CASE (unfinished_replacement_is_finished),
-    CASE (newer_ledger_is_left_alone),
-    CASE (older_ledger_is_upgraded),
-    CASE (large_number_does_no_harm),
-    CASE (nonsense_in_a_row_is_left_out),
-    CASE (one_bad_page_takes_its_own_leases_only),
-    CASE (file_cut_anywhere_is_usable),
-    CASE (history_is_saved_from_both_ends),
-    CASE (damage_met_later_leaves_a_mark),
-    CASE (journal_of_another_database),
-    CASE (own_hot_journal_is_undone),
-    CASE (saved_leases_survive_kill_while_replacing),
-    CASE (exchanged_file_is_noticed),
-    CASE (survives_noise),
+    CASE (damaged_ledger_is_kept_aside),   CASE (nothing_kept_aside_is_overwritten),
+    CASE (files_of_others_are_refused),    CASE (folders_of_others_are_refused),
+    CASE (log_without_file_is_kept_aside), CASE (unfinished_replacement_is_finished),
+    CASE (newer_ledger_is_left_alone),     CASE (older_ledger_is_upgraded),
+    CASE (damaged_older_ledger_is_saved),  CASE (large_number_does_no_harm),
+    CASE (nonsense_in_a_row_is_left_out),  CASE (one_bad_page_takes_its_own_leases_only),
+    CASE (file_cut_anywhere_is_usable),    CASE (history_is_saved_from_both_ends),
+    CASE (damage_met_later_leaves_a_mark), CASE (journal_of_another_database),
+    CASE (own_hot_journal_is_undone),      CASE (saved_leases_survive_kill_while_replacing),
+    CASE (exchanged_file_is_noticed),      CASE (survives_noise),
     CASE (garbage_is_replaced_once),
   };
 
