@@ -2,8 +2,8 @@
 /*
  * A ledger that was lost is rebuilt from what could still be read of it (ledger-salvage.c) and what the kernel shows:
  * each VF of a pool whose IOMMU group is open belongs to the process that has it, and where that is a hypervisor's, to
- * its guest. A lease that was saved for this guest stays as it is; one for another guest is older than what the kernel
- * shows, and gives way. A new lease ends like any other when the guest stops. What the VF was like before cannot be
+ * its guest. A lease that was saved for this guest stays as it is, and so does one that is quarantined; one for another
+ * guest, or of another boot, is older than what the kernel shows, and gives way. A new lease ends like any other when the guest stops. What the VF was like before cannot be
  * known any more; what a VF is like that nobody configured (no MAC set by the PF, no VLAN) is put back. A VF held by an
  * unknown process gets no lease; it shows as foreign and is refused as long as it is open.
  */
@@ -48,7 +48,16 @@ make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pi
   return g_steal_pointer (&lease);
 }
 
-/* Whether the lease that was saved of the VF says the same as the kernel. One that does not is removed. */
+/* Whether @saved, of a VF that @lease would be of by what the kernel shows, goes on: it says the same, or keeps the VF from
+ * everybody, for a reason that this has not changed. */
+static gboolean
+goes_on (const VfpoolLease *saved, const VfpoolLease *lease) {
+  return strcmp (saved->boot_id, lease->boot_id) == 0
+         && (saved->state == VFPOOL_LEASE_QUARANTINED
+             || (saved->guest_kind == lease->guest_kind && strcmp (saved->guest_id, lease->guest_id) == 0));
+}
+
+/* @is_known: (out): the lease that was saved of the VF goes on. Else it is removed. */
 static gboolean
 settle_saved (Rebuild *r, const VfpoolLease *lease, gboolean *is_known, GError **error) {
   g_autoptr (VfpoolLease) saved = NULL;
@@ -56,13 +65,12 @@ settle_saved (Rebuild *r, const VfpoolLease *lease, gboolean *is_known, GError *
   *is_known = FALSE;
   if (!vfpool_ledger_find (r->ledger, lease->address, &saved, error))
     return FALSE;
-  if (!saved)
+  *is_known = saved && goes_on (saved, lease);
+  if (!saved || *is_known)
     return TRUE;
-  *is_known = saved->guest_kind == lease->guest_kind && strcmp (saved->guest_id, lease->guest_id) == 0
-              && strcmp (saved->boot_id, lease->boot_id) == 0;
-  return *is_known
-         || (vfpool_ledger_note (r->ledger, saved, "voided", "another guest has the VF open", error)
-             && vfpool_ledger_remove (r->ledger, saved, error));
+  return vfpool_ledger_note (r->ledger, saved, "voided", "its VF is open, by a guest that the lease does not know",
+                             error)
+         && vfpool_ledger_remove (r->ledger, saved, error);
 }
 
 static gboolean

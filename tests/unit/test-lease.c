@@ -748,6 +748,37 @@ test_saved_lease_gives_way (void **state) {
   assert_string_equal (kept->guest_id, "still");
 }
 
+/* What is kept from everybody stays so, with its reason, whoever has it open; but not into another boot. */
+static void
+test_saved_quarantine_stays (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) kept = NULL, lease = NULL;
+  VfpoolLedger *ledger;
+
+  assert_acquires (t, "old", "s0=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_QUARANTINED, 0, 0);
+  kept = find (t, "0000:01:10.0");
+  kept->reason = g_strdup ("smells of smoke");
+  ledger = vfpool_handle_ledger (t->vfpool, NULL);
+  assert_true (vfpool_ledger_begin (ledger, NULL) && vfpool_ledger_update (ledger, kept, FALSE, NULL)
+               && vfpool_ledger_commit (ledger, NULL));
+  fixture_add_process (t->fx, 600, "qemu -name guest=vm9,x=y -uuid " UUID, "/dev/vfio/10");
+  spoil_history (t);
+  assert_acquires (t, "b", "s0=other", "0000:02:10.0");
+  g_clear_pointer (&kept, vfpool_lease_unref);
+  kept = find (t, "0000:01:10.0");
+  assert_int_equal (kept->state, VFPOOL_LEASE_QUARANTINED);
+  assert_string_equal (kept->guest_id, "old");
+  assert_string_equal (kept->reason, "smells of smoke");
+  spoil_history (t);
+  fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
+  reopen (t);
+  assert_acquires (t, "b", "s0=other", "0000:02:10.0");
+  lease = find (t, "0000:01:10.0");
+  assert_string_equal (lease->guest_id, UUID);
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+}
+
 static const char *
 get_state (GVariant *status, const char *address) {
   g_autoptr (GVariant) vfs = g_variant_lookup_value (status, "vfs", G_VARIANT_TYPE ("aa{sv}"));
@@ -892,6 +923,7 @@ main (void) {
     TEST (test_lost_ledger),
     TEST (test_damaged_history),
     TEST (test_saved_lease_gives_way),
+    TEST (test_saved_quarantine_stays),
     TEST (test_acquire_while_old_process_ends),
     TEST (test_refused_again_changes_nothing),
     TEST (test_failure_leaves_open_vf),
