@@ -28,6 +28,7 @@ typedef struct {
   GPtrArray
       *before; /* of VfpoolLease or NULL, by choice: what the guest held, as it was before this call reserved it anew */
   GPtrArray *leases; /* of VfpoolLease, by choice: reserved by this call, or held */
+  gboolean is_stale; /* reserve() did nothing */
   gint64 waited;
 } Acquire;
 
@@ -266,57 +267,54 @@ is_settled (const Acquire *a, GPtrArray *leases) {
   return TRUE;
 }
 
-/* Chooses and writes, under the lock. @again: (out): the guest's leases changed since settle(); nothing was done. */
+/* Chooses and writes, under the lock; unless a->is_stale: the guest's leases changed since settle(). */
 static gboolean
-reserve (Acquire *a, gboolean *again, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
-  g_autoptr (GPtrArray) leases = NULL;
-  gboolean ok;
+reserve (VfpoolLedger *ledger, gpointer data, GError **error) {
+  Acquire *a = data;
+  g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, error);
 
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  leases = vfpool_ledger_leases (ledger, error);
-  ok = leases != NULL;
-  *again = ok && !is_settled (a, leases);
-  ok = ok && !*again && vfpool_choose (a->request, a->choices, leases, error);
   begin_array (a, &a->before);
   begin_array (a, &a->leases);
-  for (guint i = 0; ok && i < a->choices->len; i++)
-    ok = reserve_slot (a, ledger, i, leases, error);
-  return vfpool_handle_end (ledger, ok, error) || *again;
+  a->is_stale = leases && !is_settled (a, leases);
+  if (!leases || a->is_stale)
+    return a->is_stale;
+  if (!vfpool_choose (a->request, a->choices, leases, error))
+    return FALSE;
+  for (guint i = 0; i < a->choices->len; i++)
+    if (!reserve_slot (a, ledger, i, leases, error))
+      return FALSE;
+  return TRUE;
 }
 
 /* ---- Save, prepare, activate ---- */
 
-static gboolean
-write_once (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
-  gboolean ok = TRUE;
+typedef struct {
+  const Acquire *a;
+  void (*step) (VfpoolLease *);
+  const char *event;
+} Writing;
 
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  for (guint i = 0; ok && i < a->leases->len; i++) {
-    VfpoolLease *lease = g_ptr_array_index (a->leases, i);
-    if (a->held->pdata[i])
+static gboolean
+write_now (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Writing *w = data;
+
+  for (guint i = 0; i < w->a->leases->len; i++) {
+    VfpoolLease *lease = g_ptr_array_index (w->a->leases, i);
+    if (w->a->held->pdata[i])
       continue;
-    if (step)
-      step (lease);
-    ok = vfpool_ledger_update (ledger, lease, FALSE, error)
-         && (!event || vfpool_ledger_note (ledger, lease, event, NULL, error));
+    if (w->step)
+      w->step (lease);
+    if (!vfpool_ledger_update (ledger, lease, FALSE, error)
+        || (w->event && !vfpool_ledger_note (ledger, lease, w->event, NULL, error)))
+      return FALSE;
   }
-  return vfpool_handle_end (ledger, ok, error);
+  return TRUE;
 }
 
 /* Applies @step to the leases that this call reserved, and writes them in one transaction. */
 static gboolean
-write_leases (Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
-  GError *local = NULL;
-  gboolean ok = write_once (a, step, event, &local)
-                || (vfpool_handle_try_again (a->self, &local) && write_once (a, step, event, &local));
-
-  if (local)
-    g_propagate_error (error, local);
-  return ok;
+write_leases (const Acquire *a, void (*step) (VfpoolLease *), const char *event, GError **error) {
+  return vfpool_handle_change (a->self, write_now, &(Writing){ a, step, event }, error);
 }
 
 static void
@@ -440,10 +438,12 @@ vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
   if (a.choices->len == 0)
     return g_ptr_array_new_with_free_func (unref_lease);
   while (again) {
+    a.is_stale = FALSE;
     if (!settle (&a, &again, error))
       return NULL;
-    if (!again && !reserve (&a, &again, error))
+    if (!again && !vfpool_handle_change (self, reserve, &a, error))
       return NULL;
+    again = again || a.is_stale;
     if (!again && !finish (&a, &again, error))
       return NULL;
   }

@@ -63,8 +63,10 @@ vfpool_handle_say (Vfpool *self, VfpoolMessageLevel level, const char *format, .
 }
 
 gboolean
-vfpool_handle_end (VfpoolLedger *ledger, gboolean ok, GError **error) {
-  if (ok && vfpool_ledger_commit (ledger, error))
+vfpool_handle_change_once (VfpoolLedger *ledger, VfpoolChange change, gpointer data, GError **error) {
+  if (!vfpool_ledger_begin (ledger, error))
+    return FALSE;
+  if (change (ledger, data, error) && vfpool_ledger_commit (ledger, error))
     return TRUE;
   vfpool_ledger_rollback (ledger);
   return FALSE;
@@ -75,29 +77,31 @@ is_of_another_boot (const Vfpool *self, const VfpoolLease *lease) {
   return strcmp (lease->boot_id, self->boot_id) != 0;
 }
 
+static gboolean
+void_leases (VfpoolLedger *ledger, gpointer data, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, error);
+  gboolean ok = leases != NULL;
+
+  for (guint i = 0; ok && i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    if (is_of_another_boot (data, lease))
+      ok = vfpool_ledger_note (ledger, lease, "voided", "the host was rebooted", error)
+           && vfpool_ledger_remove (ledger, lease, error);
+  }
+  return ok;
+}
+
 /* After a reboot every VF is made anew and nobody holds one: leases of another boot mean nothing any more. */
 static gboolean
 void_other_boots (Vfpool *self, VfpoolLedger *ledger, GError **error) {
   g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, error);
   guint n = 0;
-  gboolean ok = TRUE;
 
   for (guint i = 0; leases && i < leases->len; i++)
     n += is_of_another_boot (self, g_ptr_array_index (leases, i));
   if (!leases || n == 0)
     return leases != NULL;
-  if (!vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  g_ptr_array_unref (g_steal_pointer (&leases));
-  leases = vfpool_ledger_leases (ledger, error);
-  ok = leases != NULL;
-  for (guint i = 0; ok && i < leases->len; i++) {
-    const VfpoolLease *lease = g_ptr_array_index (leases, i);
-    if (is_of_another_boot (self, lease))
-      ok = vfpool_ledger_note (ledger, lease, "voided", "the host was rebooted", error)
-           && vfpool_ledger_remove (ledger, lease, error);
-  }
-  if (!vfpool_handle_end (ledger, ok, error))
+  if (!vfpool_handle_change_once (ledger, void_leases, self, error))
     return FALSE;
   vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%u leases of an earlier boot are void", n);
   return TRUE;
@@ -158,11 +162,22 @@ vfpool_handle_ledger (Vfpool *self, GError **error) {
 }
 
 gboolean
-vfpool_handle_try_again (Vfpool *self, GError **failure) {
-  if (!self->ledger || !vfpool_ledger_has_met_damage (self->ledger))
+vfpool_handle_change (Vfpool *self, VfpoolChange change, gpointer data, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+  GError *local = NULL;
+
+  if (!ledger)
     return FALSE;
-  g_clear_error (failure);
-  return TRUE;
+  if (vfpool_handle_change_once (ledger, change, data, &local))
+    return TRUE;
+  if (!vfpool_ledger_has_met_damage (ledger)) {
+    if (local)
+      g_propagate_error (error, local);
+    return FALSE;
+  }
+  g_clear_error (&local);
+  ledger = vfpool_handle_ledger (self, error);
+  return ledger && vfpool_handle_change_once (ledger, change, data, error);
 }
 
 /* ---- What callers ask about pools ---- */

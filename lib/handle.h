@@ -27,12 +27,14 @@ VfpoolLedger *vfpool_handle_ledger (Vfpool *self, GError **error);
 /* Tells the operator something, by the handle's message function. */
 void vfpool_handle_say (Vfpool *self, VfpoolMessageLevel level, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Ends the transaction that begun: commits when @ok, else rolls back. Returns whether all is well. */
-gboolean vfpool_handle_end (VfpoolLedger *ledger, gboolean ok, GError **error);
+/* What changes the ledger, within a transaction. It may be called twice: what the first call left in @data must not matter. */
+typedef gboolean (*VfpoolChange) (VfpoolLedger *ledger, gpointer data, GError **error);
 
-/* Whether a transaction that failed is to be made once more, because it met damage and the next vfpool_handle_ledger() has
- * another ledger: then @failure is cleared. */
-gboolean vfpool_handle_try_again (Vfpool *self, GError **failure);
+/* Makes @change in a transaction of its own, all or nothing; and once more when it met damage, on the ledger that then stands in
+ * for the damaged one. */
+gboolean vfpool_handle_change (Vfpool *self, VfpoolChange change, gpointer data, GError **error);
+/* The same on @ledger, once. */
+gboolean vfpool_handle_change_once (VfpoolLedger *ledger, VfpoolChange change, gpointer data, GError **error);
 
 /* Adds to a ledger that stands in for a lost one what the kernel shows (rebuild.c). */
 gboolean vfpool_rebuild (Vfpool *self, VfpoolLedger *ledger, GError **error);

@@ -23,13 +23,13 @@ vfpool_ledger_errno_code (int err) {
   return err ? VFPOOL_ERROR_KERNEL : VFPOOL_ERROR_CORRUPT;
 }
 
-/* What SQLite could not do because the kernel refused (@err) says nothing about the file. */
 /* It may quote what stands in a damaged file. */
 char *
 vfpool_ledger_said (const VfpoolLedger *self) {
   return printable_copy (sqlite3_errmsg (self->db), 200);
 }
 
+/* What SQLite could not do because the kernel refused (@err) says nothing about the file. */
 static VfpoolError
 code_of (int rc, int err) {
   switch (rc & 0xff) {

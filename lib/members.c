@@ -93,16 +93,28 @@ is_same (GHashTable *a, GHashTable *b) {
   return TRUE;
 }
 
+typedef struct {
+  const char *boot_id;
+  GHashTable *names;
+} Seen;
+
+static gboolean
+write_members (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Seen *seen = data;
+
+  return vfpool_ledger_set_members (ledger, seen->boot_id, seen->names, error);
+}
+
 gboolean
 vfpool_members_compare (Vfpool *self, gboolean quietly, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
   g_autoptr (GHashTable) now = find_members (self);
   g_autoptr (GHashTable) before = ledger ? vfpool_ledger_members (ledger, self->boot_id, error) : NULL;
+  Seen seen = { self->boot_id, now };
 
   if (!before || is_same (now, before))
     return before != NULL;
-  if (!vfpool_ledger_begin (ledger, error)
-      || !vfpool_handle_end (ledger, vfpool_ledger_set_members (ledger, self->boot_id, now, error), error))
+  if (!vfpool_handle_change (self, write_members, &seen, error))
     return FALSE;
   for (guint i = 0; !quietly && i < self->config->pools->len; i++)
     tell (self, ((const VfpoolPool *)g_ptr_array_index (self->config->pools, i))->name, now, before);

@@ -17,6 +17,7 @@
 typedef struct {
   Vfpool *self;
   VfpoolLedger *ledger;
+  VfpoolHost *host;
   GHashTable *holders; /* IOMMU group -> PID */
 } Rebuild;
 
@@ -91,8 +92,8 @@ adopt (Rebuild *r, const VfpoolFunction *function, const char *pool, GError **er
 }
 
 static gboolean
-adopt_pool (Rebuild *r, VfpoolHost *host, const VfpoolPool *pool, GHashTable *seen, GError **error) {
-  g_autoptr (GPtrArray) members = vfpool_host_members (host, pool);
+adopt_pool (Rebuild *r, const VfpoolPool *pool, GHashTable *seen, GError **error) {
+  g_autoptr (GPtrArray) members = vfpool_host_members (r->host, pool);
 
   for (guint i = 0; i < members->len; i++) {
     VfpoolFunction *function = g_ptr_array_index (members, i);
@@ -104,25 +105,24 @@ adopt_pool (Rebuild *r, VfpoolHost *host, const VfpoolPool *pool, GHashTable *se
 
 /* Two processes may find the ledger lost at once: who comes second finds the work done. */
 static gboolean
-rebuild_once (Rebuild *r, VfpoolHost *host, GError **error) {
+rebuild_once (VfpoolLedger *ledger, gpointer data, GError **error) {
+  Rebuild *r = data;
   g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
   gboolean needed;
 
-  if (!vfpool_ledger_needs_rebuild (r->ledger, &needed, error))
+  if (!vfpool_ledger_needs_rebuild (ledger, &needed, error))
     return FALSE;
   for (guint i = 0; needed && i < r->self->config->pools->len; i++)
-    if (!adopt_pool (r, host, g_ptr_array_index (r->self->config->pools, i), seen, error))
+    if (!adopt_pool (r, g_ptr_array_index (r->self->config->pools, i), seen, error))
       return FALSE;
-  return !needed || vfpool_ledger_set_rebuilt (r->ledger, error);
+  return !needed || vfpool_ledger_set_rebuilt (ledger, error);
 }
 
 gboolean
 vfpool_rebuild (Vfpool *self, VfpoolLedger *ledger, GError **error) {
   g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  Rebuild r = { self, ledger, holders };
+  Rebuild r = { self, ledger, host, holders };
 
-  if (!vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  return vfpool_handle_end (ledger, rebuild_once (&r, host, error), error);
+  return vfpool_handle_change_once (ledger, rebuild_once, &r, error);
 }

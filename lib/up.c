@@ -44,53 +44,73 @@ make_lease (Up *up, const VfpoolFunction *function) {
   return lease;
 }
 
+static gboolean
+fail_held (const VfpoolLease *other, GError **error) {
+  g_autofree char *guest = vfpool_guest_describe (other->guest_kind, other->guest_id, other->guest_name);
+
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is %s for %s; release it first", other->address,
+               vfpool_lease_state_to_string (other->state), guest);
+  return FALSE;
+}
+
+typedef struct {
+  Up *up;
+  GPtrArray *functions;
+  gboolean skip_leased;
+} Hold;
+
+static gboolean
+hold_now (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Hold *h = data;
+
+  g_ptr_array_set_size (h->up->leases, 0);
+  for (guint i = 0; i < h->functions->len; i++) {
+    const VfpoolFunction *f = g_ptr_array_index (h->functions, i);
+    g_autoptr (VfpoolLease) other = NULL;
+    VfpoolLease *lease;
+
+    if (!vfpool_ledger_find (ledger, f->address, &other, error))
+      return FALSE;
+    if (other && h->skip_leased)
+      continue;
+    if (other)
+      return fail_held (other, error);
+    lease = make_lease (h->up, f);
+    g_ptr_array_add (h->up->leases, lease);
+    if (!vfpool_ledger_add (ledger, lease, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* Leases @functions to this operation, all or none. @skip_leased: those that somebody holds are left out, else they are
  * an error that names the holder. */
 static gboolean
 hold (Up *up, GPtrArray *functions, gboolean skip_leased, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
-  gboolean ok = ledger && vfpool_ledger_begin (ledger, error);
+  gboolean ok = vfpool_handle_change (up->self, hold_now, &(Hold){ up, functions, skip_leased }, error);
 
-  if (!ok)
-    return FALSE;
-  g_ptr_array_set_size (up->leases, 0);
-  for (guint i = 0; ok && i < functions->len; i++) {
-    const VfpoolFunction *f = g_ptr_array_index (functions, i);
-    g_autoptr (VfpoolLease) other = NULL;
-
-    ok = vfpool_ledger_find (ledger, f->address, &other, error);
-    if (ok && other && skip_leased)
-      continue;
-    if (ok && other) {
-      g_autofree char *guest = vfpool_guest_describe (other->guest_kind, other->guest_id, other->guest_name);
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is %s for %s; release it first", f->address,
-                   vfpool_lease_state_to_string (other->state), guest);
-      ok = FALSE;
-    }
-    if (ok) {
-      VfpoolLease *lease = make_lease (up, f);
-      g_ptr_array_add (up->leases, lease);
-      ok = vfpool_ledger_add (ledger, lease, error);
-    }
-  }
-  ok = vfpool_handle_end (ledger, ok, error);
   if (!ok)
     g_ptr_array_set_size (up->leases, 0);
   return ok;
 }
 
+static gboolean
+remove_held (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Up *up = data;
+
+  for (guint i = 0; i < up->leases->len; i++)
+    if (!vfpool_ledger_remove (ledger, g_ptr_array_index (up->leases, i), error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Ends what hold() began. These leases are no part of any guest's history, so none is written. */
 static gboolean
 let_go (Up *up, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
-  gboolean ok = up->leases->len == 0 || (ledger && vfpool_ledger_begin (ledger, error));
+  gboolean ok = up->leases->len == 0 || vfpool_handle_change (up->self, remove_held, up, error);
 
-  if (!ok || up->leases->len == 0)
-    return ok;
-  for (guint i = 0; ok && i < up->leases->len; i++)
-    ok = vfpool_ledger_remove (ledger, g_ptr_array_index (up->leases, i), error);
   g_ptr_array_set_size (up->leases, 0);
-  return vfpool_handle_end (ledger, ok, error);
+  return ok;
 }
 
 /* Whether the kernel agrees that nobody uses @vfs, which this operation holds. */

@@ -80,30 +80,32 @@ vfpool_work_is_as_read (const VfpoolWanted *self, const VfpoolLease *now) {
          && now->worker_start == read->worker_start;
 }
 
-/* One try: all that decides is read in the transaction that claims. @lease: (out): the lease as it is now, NULL: there is
- * none such. @busy: (out): another one works on it, nothing was done. */
-static gboolean
-try_take (Vfpool *self, const VfpoolWanted *wanted, VfpoolLease **lease, gboolean *busy, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
-  gboolean ok;
+typedef struct {
+  Vfpool *self;
+  const VfpoolWanted *wanted;
+  VfpoolLease *lease; /* as it is now; NULL: there is none such */
+  gboolean is_busy;   /* another one works on it, nothing was done */
+} Take;
 
-  *busy = FALSE;
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
+/* One try: all that decides is read in the transaction that claims. */
+static gboolean
+take_now (VfpoolLedger *ledger, gpointer data, GError **error) {
+  Take *t = data;
+
+  g_clear_pointer (&t->lease, vfpool_lease_unref);
+  if (!vfpool_ledger_find (ledger, t->wanted->address, &t->lease, error))
     return FALSE;
-  ok = vfpool_ledger_find (ledger, wanted->address, lease, error);
-  if (ok && *lease && !wanted->is_wanted (wanted, *lease))
-    g_clear_pointer (lease, vfpool_lease_unref);
-  if (ok && *lease)
-    *busy = vfpool_work_is_busy (self, *lease);
-  if (ok && *lease && !*busy) {
-    /* What is quarantined stays so until it is put back, its guest may have another VF for the slot by now; and what was only
-     * reserved never becomes active, so that the next reconcile tries again when it cannot be put back now. */
-    if (wanted->to_release && (*lease)->state == VFPOOL_LEASE_ACTIVE)
-      (*lease)->state = VFPOOL_LEASE_RELEASING;
-    vfpool_work_claim (self, *lease);
-    ok = vfpool_ledger_update (ledger, *lease, FALSE, error);
-  }
-  return vfpool_handle_end (ledger, ok, error);
+  if (t->lease && !t->wanted->is_wanted (t->wanted, t->lease))
+    g_clear_pointer (&t->lease, vfpool_lease_unref);
+  t->is_busy = t->lease && vfpool_work_is_busy (t->self, t->lease);
+  if (!t->lease || t->is_busy)
+    return TRUE;
+  /* What is quarantined stays so until it is put back, its guest may have another VF for the slot by now; and what was only
+   * reserved never becomes active, so that the next reconcile tries again when it cannot be put back now. */
+  if (t->wanted->to_release && t->lease->state == VFPOOL_LEASE_ACTIVE)
+    t->lease->state = VFPOOL_LEASE_RELEASING;
+  vfpool_work_claim (t->self, t->lease);
+  return vfpool_ledger_update (ledger, t->lease, FALSE, error);
 }
 
 VfpoolLease *
@@ -111,11 +113,13 @@ vfpool_work_take (Vfpool *self, const VfpoolWanted *wanted, GError **error) {
   gint64 waited = 0;
 
   for (;;) {
-    g_autoptr (VfpoolLease) lease = NULL;
-    gboolean busy;
-    if (!try_take (self, wanted, &lease, &busy, error))
+    Take t = { self, wanted, NULL, FALSE };
+    gboolean ok = vfpool_handle_change (self, take_now, &t, error);
+    g_autoptr (VfpoolLease) lease = t.lease;
+
+    if (!ok)
       return NULL;
-    if (!busy)
+    if (!t.is_busy)
       return g_steal_pointer (&lease);
     if (!vfpool_work_wait (self, lease, &waited, error))
       return NULL;
@@ -136,54 +140,53 @@ vfpool_work_leave (Vfpool *self, VfpoolLease *lease) {
 
 /* ---- Writing ---- */
 
-gboolean
-vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
+/* A lease, and what of it goes into the history. */
+typedef struct {
+  VfpoolLease *lease;
+  const char *event, *detail;
+} Noted;
 
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  return vfpool_handle_end (ledger, vfpool_ledger_update (ledger, lease, FALSE, error), error);
+static gboolean
+write_lease (VfpoolLedger *ledger, gpointer lease, GError **error) {
+  return vfpool_ledger_update (ledger, lease, FALSE, error);
 }
 
 static gboolean
-remove_lease (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
-  VfpoolLedger *ledger = vfpool_handle_ledger (self, error);
-  gboolean ok;
+write_and_note (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Noted *n = data;
 
-  if (!ledger || !vfpool_ledger_begin (ledger, error))
-    return FALSE;
-  ok = vfpool_ledger_remove (ledger, lease, error) && vfpool_ledger_note (ledger, lease, event, detail, error);
-  return vfpool_handle_end (ledger, ok, error);
+  return vfpool_ledger_update (ledger, n->lease, FALSE, error)
+         && vfpool_ledger_note (ledger, n->lease, n->event, n->detail, error);
+}
+
+static gboolean
+remove_and_note (VfpoolLedger *ledger, gpointer data, GError **error) {
+  const Noted *n = data;
+
+  return vfpool_ledger_remove (ledger, n->lease, error)
+         && vfpool_ledger_note (ledger, n->lease, n->event, n->detail, error);
+}
+
+gboolean
+vfpool_work_update (Vfpool *self, VfpoolLease *lease, GError **error) {
+  return vfpool_handle_change (self, write_lease, lease, error);
 }
 
 gboolean
 vfpool_work_remove (Vfpool *self, VfpoolLease *lease, const char *event, const char *detail, GError **error) {
-  GError *local = NULL;
-  gboolean ok = remove_lease (self, lease, event, detail, &local)
-                || (vfpool_handle_try_again (self, &local) && remove_lease (self, lease, event, detail, &local));
-
-  if (local)
-    g_propagate_error (error, local);
-  return ok;
+  return vfpool_handle_change (self, remove_and_note, &(Noted){ lease, event, detail }, error);
 }
 
 void
 vfpool_work_quarantine (Vfpool *self, VfpoolLease *lease, const char *reason) {
   g_autoptr (GError) local = NULL;
-  VfpoolLedger *ledger = vfpool_handle_ledger (self, &local);
-  gboolean ok = ledger && vfpool_ledger_begin (ledger, &local);
 
   lease->state = VFPOOL_LEASE_QUARANTINED;
   vfpool_work_end (lease);
   g_free (lease->reason);
   lease->reason = g_strdup (reason);
-  if (ok)
-    ok = vfpool_handle_end (ledger,
-                            vfpool_ledger_update (ledger, lease, FALSE, &local)
-                                && vfpool_ledger_note (ledger, lease, "quarantined", reason, &local),
-                            &local);
   /* The row then still says `releasing` by a process that will be gone: the next reconcile comes by here again. */
-  if (!ok)
+  if (!vfpool_handle_change (self, write_and_note, &(Noted){ lease, "quarantined", reason }, &local))
     vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s could not be recorded as quarantined: %s", lease->address,
                        local->message);
 }

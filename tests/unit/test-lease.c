@@ -731,6 +731,22 @@ test_damaged_history (void **state) {
   assert_string_equal (after->guest_id, "b");
 }
 
+/* That a VF could not be put back is on record all the same. */
+static void
+test_quarantine_on_damaged_history (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL, kept = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  spoil_history (t);
+  lease = find (t, "0000:01:10.0");
+  vfpool_work_quarantine (t->vfpool, lease, "smells of smoke");
+  assert_null (strstr (t->said->str, "could not be recorded"));
+  kept = find (t, "0000:01:10.0");
+  assert_int_equal (kept->state, VFPOOL_LEASE_QUARANTINED);
+  assert_string_equal (kept->reason, "smells of smoke");
+}
+
 /* What was saved of a damaged ledger is older than what the kernel shows: the VF is another guest's now. */
 static void
 test_saved_lease_gives_way (void **state) {
@@ -922,6 +938,7 @@ main (void) {
     TEST (test_failed_prepare_is_undone),
     TEST (test_lost_ledger),
     TEST (test_damaged_history),
+    TEST (test_quarantine_on_damaged_history),
     TEST (test_saved_lease_gives_way),
     TEST (test_saved_quarantine_stays),
     TEST (test_acquire_while_old_process_ends),
