@@ -55,11 +55,9 @@ guest_is_gone (Vfpool *self, const VfpoolLease *lease) {
          && vfpool_guest_life (self->root, lease->guest_kind, lease->guest_id) == VFPOOL_GUEST_GONE;
 }
 
-/* What is to be done with @lease. FALSE: nothing. */
+/* Whether @lease has to end, and why. */
 static gboolean
 judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
-  if (vfpool_work_is_busy (self, lease))
-    return FALSE;
   if (!device_is_there (self, lease))
     *verdict = (Verdict){ "released", "the device was gone" };
   else if (lease->state == VFPOOL_LEASE_QUARANTINED)
@@ -131,9 +129,10 @@ mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
 
 static gboolean
 settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
-  g_autofree char *guest = NULL;
   Verdict verdict;
 
+  if (vfpool_work_is_busy (self, lease))
+    return TRUE;
   if (!judge (self, lease, &verdict))
     return mend (self, lease, error);
   if (!vfpool_release_as_read (self, lease, verdict.event, verdict.detail, error))

@@ -331,6 +331,22 @@ test_reconcile_mends (void **state) {
   assert_int_equal (lease->worker_pid, 0);
 }
 
+/* Another one mends it just now, and takes his time: that is no failure of this reconcile. */
+static void
+test_reconcile_beside_mending (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_set_driver (t->fx, "0000:01:10.0", NULL);
+  fixture_add_process (t->fx, 400, "vfpool", NULL);
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 400, 0);
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_ACTIVE);
+  assert_int_equal (lease->worker_pid, 400);
+}
+
 static void
 test_quarantined_device_vanished (void **state) {
   Test *t = *state;
@@ -926,6 +942,7 @@ main (void) {
     TEST (test_reconcile_untouched_in_use),
     TEST (test_reset),
     TEST (test_reconcile_mends),
+    TEST (test_reconcile_beside_mending),
     TEST (test_quarantined_device_vanished),
     TEST (test_members_are_told),
     TEST (test_reconcile),
