@@ -376,13 +376,12 @@ prepare (Acquire *a, GError **error) {
 
 /* Leaves lease @i, that was there before, to its guest: the VF is open and must not be touched. So the lease has to say what it
  * said before, of what the VF is like and of what has to be put back one day. */
-static gboolean
-leave_active (Acquire *a, guint i, GError **error) {
+static void
+leave_as_before (Acquire *a, guint i) {
   VfpoolLease *before = a->before->pdata[i];
 
   before->serial = ((const VfpoolLease *)a->leases->pdata[i])->serial;
-  set_active (before);
-  return vfpool_work_update (a->self, before, error);
+  vfpool_work_leave (a->self, before);
 }
 
 /* Whether the VF of lease @i, that was there before, is still open: then it is not put back, as by release. */
@@ -399,12 +398,12 @@ undo (Acquire *a, const char *reason) {
   for (guint i = 0; i < a->leases->len; i++) {
     VfpoolLease *lease = g_ptr_array_index (a->leases, i);
     g_autoptr (GError) local = NULL;
-    gboolean ok;
+    gboolean ok = TRUE;
 
     if (!lease || a->held->pdata[i])
       continue;
     if (lease->has_saved && is_still_open (a, i))
-      ok = leave_active (a, i, &local);
+      leave_as_before (a, i);
     else if (!lease->has_saved)
       ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);
     else

@@ -430,6 +430,23 @@ test_refused_again_changes_nothing (void **state) {
   assert_true (lease->by_pool);
 }
 
+/* The same for what was never active, because the first acquire died half-way: it stays so, for the next reconcile to undo. */
+static void
+test_refused_again_stays_reserved (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, 0);
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.0 is still in use");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_RESERVED);
+  assert_int_equal (lease->worker_pid, 0);
+}
+
 /* What the guest held before is not put back on the way out of a failure, while its old process has it open. */
 static void
 test_failure_leaves_open_vf (void **state) {
@@ -960,6 +977,7 @@ main (void) {
     TEST (test_saved_quarantine_stays),
     TEST (test_acquire_while_old_process_ends),
     TEST (test_refused_again_changes_nothing),
+    TEST (test_refused_again_stays_reserved),
     TEST (test_failure_leaves_open_vf),
     TEST (test_acquire_again_with_mac),
     TEST (test_up_after_killed_up),
