@@ -70,9 +70,9 @@ choose_quarantined (const Model *model, GRand *random) {
 
 static void
 choose_fault (Operation *op, const Model *model, GRand *random) {
-  static const guint scopes[] = {
-    SCOPE_ALL, SCOPE_ALL, SCOPE_SYSFS, SCOPE_NET, SCOPE_LEDGER, SCOPE_SYSFS | SCOPE_MODULE
-  };
+  static const guint scopes[] = { SCOPE_ALL,  SCOPE_ALL,    SCOPE_SYSFS,
+                                  SCOPE_NET,  SCOPE_LEDGER, SCOPE_SYSFS | SCOPE_MODULE,
+                                  SCOPE_RESET };
   static const FaultKind kinds[] = { FAULT_CRASH, FAULT_CRASH, FAULT_CRASH, FAULT_ERROR, FAULT_ERROR,
                                      FAULT_ERROR, FAULT_LIE,   FAULT_LIE,   FAULT_HANG };
   FaultKind kind = kinds[g_rand_int_range (random, 0, G_N_ELEMENTS (kinds))];

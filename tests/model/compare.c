@@ -30,6 +30,8 @@ compare_result (const Operation *op, const Result *expected, GString *problems) 
     is_same = seen->functions[i] == expected->functions[i];
   if (!is_same)
     g_string_append_printf (problems, "operation %d: expected %s\n    seen %s\n", op->kind, should, is);
+  if (strcmp (seen->told, expected->told) != 0)
+    g_string_append_printf (problems, "expected to be told:\n%sbut was told:\n%s", expected->told, seen->told);
 }
 
 static char *
@@ -38,7 +40,8 @@ describe_device (const Device *device) {
 
   if (!device->exists)
     return g_strdup ("not there");
-  return g_strdup_printf ("driver '%s', override '%s', %s%s", device->driver, device->override, net,
+  return g_strdup_printf ("driver '%s', override '%s', %s, %d resets, traces of guest %d%s", device->driver,
+                          device->override, net, device->resets, device->traces,
                           device->host_use ? ", used by the host" : "");
 }
 
@@ -78,6 +81,8 @@ compare_state (const Model *expected, const Model *seen, GString *problems) {
     if (expected->machine.pfs[pf].numvfs != seen->machine.pfs[pf].numvfs)
       g_string_append_printf (problems, "%s: expected %d VFs, seen %d\n", pf_places[pf].address,
                               expected->machine.pfs[pf].numvfs, seen->machine.pfs[pf].numvfs);
+  if (memcmp (&expected->members, &seen->members, sizeof seen->members) != 0)
+    g_string_append (problems, "the ledger remembers other members of the pools than expected\n");
 }
 
 /* ---- Status ---- */
@@ -206,6 +211,8 @@ check_acquired (const Model *before, const Model *seen, const Operation *op, int
     COMPLAIN ("is in no pool");
   if (before->machine.devices[f].host_use)
     COMPLAIN ("the host uses it");
+  if (device->traces && device->traces != op->guest + 1)
+    COMPLAIN ("was not reset since another guest had it");
   if (was_own && lease->serial == before->leases[f].serial)
     return; /* the guest has it open, and nothing was touched */
   if (machine_is_open (&seen->machine, f))
@@ -248,5 +255,7 @@ check_success (const Model *before, Model *seen, const Operation *op, GString *p
       g_string_append_printf (problems, "%s was released, but is still leased\n", function_places[f].address);
     if (op->kind == OP_RECONCILE && foretell_has_to_end (seen, f))
       g_string_append_printf (problems, "%s is still leased after reconcile\n", function_places[f].address);
+    if (op->kind == OP_RECONCILE && foretell_has_to_be_mended (seen, f))
+      g_string_append_printf (problems, "%s is not as its lease says after reconcile\n", function_places[f].address);
   }
 }

@@ -44,6 +44,13 @@ choose_numvfs (GRand *random, int pf) {
   }
 }
 
+static int
+choose_release_wait (GRand *random) {
+  static const int seconds[] = { 0, 2, 10 };
+
+  return seconds[g_rand_int_range (random, 0, G_N_ELEMENTS (seconds))];
+}
+
 void
 config_choose (PoolConfig *self, GRand *random) {
   for (int u = 0; u < N_UNITS; u++)
@@ -54,6 +61,7 @@ config_choose (PoolConfig *self, GRand *random) {
     self->numvfs[pf] = choose_numvfs (random, pf);
   }
   self->start_grace = g_rand_boolean (random) ? 0 : 60;
+  self->release_wait = choose_release_wait (random);
 }
 
 /* A pool gets another name: as if it were removed, and another one made of its members. */
@@ -70,7 +78,7 @@ void
 config_change (PoolConfig *self, GRand *random) {
   int pf = g_rand_int_range (random, 0, N_PFS), unit = g_rand_int_range (random, 0, N_UNITS);
 
-  switch (g_rand_int_range (random, 0, 7)) {
+  switch (g_rand_int_range (random, 0, 8)) {
   case 0:
     rename_pool (self, random);
     break;
@@ -86,6 +94,9 @@ config_change (PoolConfig *self, GRand *random) {
     break;
   case 5:
     self->start_grace = self->start_grace ? 0 : 60;
+    break;
+  case 6:
+    self->release_wait = choose_release_wait (random);
     break;
   default:
     self->parks[pf] = (VfpoolPark)g_rand_int_range (random, 0, 3);
@@ -111,7 +122,7 @@ config_to_text (const PoolConfig *self) {
         g_string_append_printf (text, "%s; ", units[self->order[i]].member);
     g_string_append_c (text, '\n');
   }
-  g_string_append_printf (text, "[vfpool]\nstart-grace=%d\n", self->start_grace);
+  g_string_append_printf (text, "[vfpool]\nstart-grace=%d\nrelease-wait=%d\n", self->start_grace, self->release_wait);
   return g_string_free (text, FALSE);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
   VfpoolPark parks[N_PFS];
   int numvfs[N_PFS]; /* -1: left out */
   int start_grace;   /* seconds */
+  int release_wait;  /* seconds */
 } PoolConfig;
 
 /* Chooses all of it anew, or only the parts that an operator would change at one time. */

@@ -3,6 +3,8 @@
 #include "environment.h"
 
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +83,8 @@ guest_starts (Model *m, GRand *random, GString *text) {
         || !device_of (f)->exists || !device_is_on_vfio (device_of (f)) || is_open (f))
       continue;
     kernel_open_group (function_places[f].group, life->pid);
+    if (function_places[f].has_flr && m->ledger == LEDGER_GOOD)
+      device_of (f)->traces = guest + 1;
     g_string_append_printf (text, " %s", function_places[f].address);
   }
   show_guest (m, guest);
@@ -170,17 +174,14 @@ host_uses (Model *m, GRand *random, GString *text) {
   g_string_append_printf (text, "the host %s %s", device->host_use ? "uses" : "lets go of", function_places[f].address);
 }
 
-static gboolean
-is_free (const Model *m, int f) {
-  return device_of (f)->exists && !m->is_leased[f] && !is_open (f) && !device_of (f)->host_use;
-}
-
+/* Of a VF that is leased too: somebody with root's rights has no lease to care for. */
 static void
 other_rebinds (Model *m, GRand *random, GString *text) {
   int f = choose_function (random), choice = g_rand_int_range (random, 0, 3);
   const char *driver = choice == 0 ? "" : choice == 1 ? function_places[f].host_driver : VFIO;
 
-  if (!is_free (m, f) || (choice == 2 && !kernel->has_vfio_module))
+  (void)m;
+  if (!device_of (f)->exists || device_of (f)->host_use || is_open (f) || (choice == 2 && !kernel->has_vfio_module))
     return;
   kernel_bind (f, "");
   kernel_override (f, choice == 2 || g_rand_int_range (random, 0, 4) == 0 ? VFIO : "");
@@ -189,16 +190,34 @@ other_rebinds (Model *m, GRand *random, GString *text) {
 }
 
 static void
+choose_net (VfpoolVfnet *net, GRand *random) {
+  g_snprintf (net->mac, sizeof net->mac, "52:54:00:aa:00:%02x", (guint)g_rand_int_range (random, 0, 256));
+  net->vlan = g_rand_int_range (random, 0, 20);
+  net->vlan_qos = net->vlan ? g_rand_int_range (random, 0, 8) : 0;
+  net->vlan_proto = g_rand_int_range (random, 0, 4) ? ETH_P_8021Q : ETH_P_8021AD;
+  net->trust = g_rand_boolean (random);
+  net->spoof_check = g_rand_boolean (random);
+  net->max_rate = g_rand_int_range (random, 0, 3) * 1000;
+  net->min_rate = net->max_rate / g_rand_int_range (random, 2, 5);
+  net->link_state = g_rand_int_range (random, 0, 3);
+}
+
+/* Through the PF's interface, which is there whoever has the VF, and whether it is open or not. */
+static void
 other_sets_net (Model *m, GRand *random, GString *text) {
   int f = choose_function (random);
-  VfpoolVfnet *net = &device_of (f)->net;
+  VfpoolVfnet *net = &device_of (f)->net, chosen;
+  g_autofree char *shown = NULL;
 
-  if (!is_free (m, f) || !has_netdev (f))
+  (void)m;
+  if (!device_of (f)->exists || !has_netdev (f))
     return;
-  g_snprintf (net->mac, sizeof net->mac, "52:54:00:aa:00:%02x", g_rand_int_range (random, 0, 256));
-  net->vlan = g_rand_int_range (random, 0, 20);
-  net->qos = net->vlan ? g_rand_int_range (random, 0, 8) : 0;
-  g_string_append_printf (text, "somebody gives %s MAC %s, VLAN %d", function_places[f].address, net->mac, net->vlan);
+  choose_net (&chosen, random);
+  for (NetAttribute which = 0; which < N_NET; which++)
+    if (is_wished (net, which) && g_rand_int_range (random, 0, 3) == 0)
+      set_attribute (net, &chosen, which);
+  shown = describe_net (net);
+  g_string_append_printf (text, "somebody gives %s %s", function_places[f].address, shown);
 }
 
 /* ---- Devices ---- */
@@ -298,8 +317,20 @@ overwrite (const char *path) {
   fixture_write (tree, path, "%s", "no ledger, whatever it was, and long enough to be taken for one at a first glance");
 }
 
+/* So that the file alone holds all leases. */
+static void
+fold_log (void) {
+  g_autofree char *path = g_strconcat (tree->root, LEDGER, NULL);
+  sqlite3 *db;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "PRAGMA wal_checkpoint (TRUNCATE)", NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_db_config (db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  sqlite3_close (db);
+}
+
 /* Removed with all that is about it, it cannot be told from one that never was. A log that was kept tells that there was
- * one; and so does a file, or a log, that is not what it should be. */
+ * one; and so does a file, or a log, that is not what it should be. Where only the log is, the leases in the file are saved. */
 static void
 ledger_is_lost (Model *m, GRand *random, GString *text) {
   static const char *const ways[] = { "removed without trace", "removed", "overwritten", "overwritten in its log" };
@@ -308,7 +339,13 @@ ledger_is_lost (Model *m, GRand *random, GString *text) {
 
   if (m->ledger != LEDGER_GOOD || !tree_has (LEDGER) || (way == 3 && !has_log))
     return;
-  m->ledger = way == 0 || (way == 1 && !has_log) ? LEDGER_ABSENT : LEDGER_LOST;
+  /* Who had a VF before cannot be known any more. */
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    device_of (f)->traces = 0;
+  if (way == 3)
+    m->ledger = LEDGER_DAMAGED;
+  else
+    m->ledger = way == 0 || (way == 1 && !has_log) ? LEDGER_ABSENT : LEDGER_LOST;
   m->is_garbage = way >= 2;
   if (way == 0)
     fixture_remove (tree, "/var/lib/vfpool");
@@ -319,8 +356,10 @@ ledger_is_lost (Model *m, GRand *random, GString *text) {
     fixture_remove (tree, LEDGER "-wal");
     fixture_remove (tree, LEDGER "-shm");
   }
-  if (way == 3)
+  if (way == 3) {
+    fold_log ();
     overwrite (LEDGER "-wal");
+  }
   g_string_append_printf (text, "the ledger is %s", ways[way]);
 }
 

@@ -21,7 +21,7 @@ FaultKind
 fault_before (FaultScope scope) {
   Fault *fault = &kernel->fault;
 
-  /* Only a sysfs write can be acknowledged and not done; others say what they did. */
+  /* Only a sysfs write that moves a driver can be acknowledged and not done; others say what they did. */
   if ((fault->kind == FAULT_LIE && scope != SCOPE_SYSFS) || !is_due (fault, scope))
     return FAULT_NONE;
   fault->has_happened = TRUE;

@@ -2,13 +2,18 @@
 /* What each operation does when nothing goes wrong, by the rules of vfpool.h and reconcile.c. See model.h. */
 #include "model.h"
 
+#include <linux/if_ether.h>
 #include <string.h>
 
 #define CLOSE_STEP_US (20 * 1000)
-#define CLOSE_STEPS 250 /* five seconds */
 #define BUSY_WAIT_US (10 * G_USEC_PER_SEC)
-#define BUSY_STEP_US (20 * 1000)
-#define OK (-1) /* where else a VfpoolError is returned */
+#define MAX_NAMED 8 /* addresses in a message */
+#define OK (-1)     /* where else a VfpoolError is returned */
+
+/* As messages name them. */
+static const char *const kind_names[] = { "libvirt", "pve-qemu", "pve-lxc", "manual" };
+
+static void tell (Result *result, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static Device *
 device_of (Model *self, int f) {
@@ -18,11 +23,11 @@ device_of (Model *self, int f) {
 /* ---- What is done to a device ---- */
 
 static void
-bind_vfio (Device *device) {
+bind_vfio (Device *device, int f) {
   if (device_is_on_vfio (device))
     return;
   strcpy (device->override, VFIO);
-  strcpy (device->driver, VFIO);
+  device_bind (device, f, VFIO);
 }
 
 static void
@@ -31,15 +36,16 @@ park (Model *self, int f) {
 
   switch (config_park_of (&self->config, f)) {
   case VFPOOL_PARK_VFIO:
-    bind_vfio (device);
+    bind_vfio (device, f);
     return;
   case VFPOOL_PARK_HOST:
     *device->override = '\0';
-    strcpy (device->driver, function_places[f].host_driver);
+    if (!*device->driver || device_is_on_vfio (device))
+      device_bind (device, f, function_places[f].host_driver);
     return;
   case VFPOOL_PARK_NONE:
     *device->override = '\0';
-    *device->driver = '\0';
+    device_bind (device, f, "");
   }
 }
 
@@ -58,28 +64,32 @@ foretell_is_parked (Model *self, int f) {
   g_assert_not_reached ();
 }
 
-gboolean
-has_netdev (int f) {
-  return function_places[f].pf != NO_PF && pf_places[function_places[f].pf].netdev;
+static VfpoolVfnet
+asked_of (const Lease *lease) {
+  VfpoolVfnet asked;
+
+  vfpool_vfnet_unset (&asked);
+  strcpy (asked.mac, lease->mac);
+  asked.vlan = lease->vlan;
+  asked.vlan_proto = ETH_P_8021Q;
+  return asked;
 }
 
 /* What is not asked for is as it was before the guest had it. */
 void
 foretell_prepared (const Lease *lease, int f, VfpoolVfnet *net) {
-  if (has_netdev (f) && lease->has_saved_net)
-    *net = lease->saved;
-  if (*lease->mac)
-    strcpy (net->mac, lease->mac);
-  if (lease->vlan != VFPOOL_VLAN_UNSET) {
-    net->vlan = lease->vlan;
-    net->qos = 0;
-  }
+  const VfpoolVfnet asked = asked_of (lease);
+
+  if (!has_netdev (f))
+    return;
+  set_net (net, &lease->saved);
+  set_net (net, &asked);
 }
 
 static void
 prepare (Model *self, int f) {
   foretell_prepared (&self->leases[f], f, &device_of (self, f)->net);
-  bind_vfio (device_of (self, f));
+  bind_vfio (device_of (self, f), f);
 }
 
 static void
@@ -91,8 +101,10 @@ put_back (Model *self, int f) {
     return;
   if (!lease->has_saved && (device_of (self, f)->host_use || config_pool_of (&self->config, f) == NO_POOL))
     return; /* `up` only held it */
-  if (has_netdev (f) && lease->has_saved_net)
-    device_of (self, f)->net = lease->saved;
+  if (!*device_of (self, f)->driver || device_is_on_vfio (device_of (self, f)))
+    device_reset (device_of (self, f), f);
+  if (has_netdev (f))
+    set_net (&device_of (self, f)->net, &lease->saved);
   park (self, f);
 }
 
@@ -100,20 +112,44 @@ put_back (Model *self, int f) {
 
 static gboolean
 wait_closed (Model *self, int f) {
-  for (int step = 0; step < CLOSE_STEPS; step++) {
-    if (!machine_is_open (&self->machine, f))
-      return TRUE;
+  gint64 end = self->machine.now + self->config.release_wait * G_USEC_PER_SEC;
+
+  while (machine_is_open (&self->machine, f) && self->machine.now < end)
     machine_pass_time (&self->machine, CLOSE_STEP_US);
-  }
-  return FALSE;
+  return !machine_is_open (&self->machine, f);
 }
 
-/* A VF that stays open is left to its guest; one that was only reserved stays that. */
+/* Whether it can be told of the guest whether it lives. */
+static gboolean
+can_be_told (const Lease *lease) {
+  return lease->guest != GUEST_UP && guest_places[lease->guest].kind < VFPOOL_GUEST_PVE_LXC;
+}
+
+static gboolean
+guest_is_seen (const Model *self, const Lease *lease) {
+  return can_be_told (lease) && self->guests[lease->guest].is_running;
+}
+
+/* A VF that stays open: it was never touched, a guest that lives keeps it, and from all others it is kept. */
 static int
-release_open (Lease *lease) {
+release_open (Model *self, int f) {
+  Lease *lease = &self->leases[f];
+
+  if (!lease->has_saved) {
+    self->is_leased[f] = FALSE;
+    return OK;
+  }
+  if (lease->state != VFPOOL_LEASE_QUARANTINED && !guest_is_seen (self, lease))
+    lease->state = VFPOOL_LEASE_QUARANTINED;
   if (lease->state == VFPOOL_LEASE_RELEASING)
     lease->state = VFPOOL_LEASE_ACTIVE;
   return VFPOOL_ERROR_IN_USE;
+}
+
+/* One who releases may be waiting himself. */
+static gint64
+busy_wait (const Model *self) {
+  return BUSY_WAIT_US + self->config.release_wait * G_USEC_PER_SEC;
 }
 
 static int
@@ -121,11 +157,11 @@ release_one (Model *self, int f) {
   Lease *lease = &self->leases[f];
 
   if (lease->worker) {
-    machine_pass_time (&self->machine, BUSY_WAIT_US);
+    machine_pass_time (&self->machine, busy_wait (self));
     return VFPOOL_ERROR_BUSY;
   }
   if (device_of (self, f)->exists && !wait_closed (self, f))
-    return release_open (lease);
+    return release_open (self, f);
   put_back (self, f);
   return OK;
 }
@@ -235,7 +271,7 @@ settle (Acquire *a, gboolean *again) {
     if (own < 0)
       continue;
     if (m->leases[own].worker) {
-      machine_pass_time (&m->machine, BUSY_WAIT_US);
+      machine_pass_time (&m->machine, busy_wait (m));
       return VFPOOL_ERROR_BUSY;
     }
     if (!is_candidate (a, i, own) || strcmp (m->leases[own].pool, pool_names[a->pools[i]]) != 0) {
@@ -314,6 +350,14 @@ choose (Acquire *a) {
   return OK;
 }
 
+static Lease
+new_lease (int guest, int boot) {
+  Lease lease = { .guest = guest, .boot = boot };
+
+  vfpool_vfnet_unset (&lease.saved);
+  return lease;
+}
+
 static void
 reserve (Acquire *a) {
   Model *m = a->self;
@@ -326,7 +370,7 @@ reserve (Acquire *a) {
       continue;
     a->old[i] = *lease;
     if (!m->is_leased[a->chosen[i]])
-      *lease = (Lease){ .guest = a->op->guest, .boot = m->boot };
+      *lease = new_lease (a->op->guest, m->boot);
     m->is_leased[a->chosen[i]] = TRUE;
     g_strlcpy (lease->slot, slot->name, NAME_SIZE);
     g_strlcpy (lease->pool, pool_names[a->pools[i]], NAME_SIZE);
@@ -344,13 +388,13 @@ asks_for_net (const Slot *slot) {
   return *slot->mac || slot->vlan != VFPOOL_VLAN_UNSET;
 }
 
-/* The VF is still what was asked for before. */
+/* The VF is still what was asked for before; what was never active does not become so by being asked for in vain. */
 static void
-leave_active (Lease *lease, const Lease *old) {
+leave_as_before (Lease *lease, const Lease *old) {
   strcpy (lease->mac, old->mac);
   lease->vlan = old->vlan;
   lease->by_pool = old->by_pool;
-  lease->state = VFPOOL_LEASE_ACTIVE;
+  lease->state = old->state == VFPOOL_LEASE_RESERVED ? VFPOOL_LEASE_RESERVED : VFPOOL_LEASE_ACTIVE;
 }
 
 static void
@@ -363,7 +407,7 @@ undo (Acquire *a) {
     if (a->is_held[i])
       continue;
     if (m->leases[f].has_saved && (a->is_marked[f] || machine_is_open (&m->machine, f)))
-      leave_active (&m->leases[f], &a->old[i]);
+      leave_as_before (&m->leases[f], &a->old[i]);
     else if (!m->leases[f].has_saved)
       m->is_leased[f] = FALSE;
     else
@@ -397,7 +441,8 @@ save (Acquire *a, gboolean *again) {
       continue;
     lease->has_saved = TRUE;
     lease->has_saved_net = has_netdev (f);
-    lease->saved = m->machine.devices[f].net;
+    if (lease->has_saved_net)
+      lease->saved = m->machine.devices[f].net;
   }
   return OK;
 }
@@ -444,36 +489,123 @@ acquire (Model *self, const Operation *op, Result *result) {
   return OK;
 }
 
+/* ---- Members ---- */
+
+static void
+tell (Result *result, const char *format, ...) {
+  gsize length = strlen (result->told);
+  va_list args;
+
+  va_start (args, format);
+  g_vsnprintf (result->told + length, sizeof result->told - length, format, args);
+  va_end (args);
+  g_strlcat (result->told, "\n", sizeof result->told);
+}
+
+/* Tells which functions of @pool are in @these, but not in @those. */
+static void
+tell_new (Result *result, int pool, const char *what, const Members *these, const Members *those) {
+  g_autoptr (GString) list = g_string_new (NULL);
+  int n = 0;
+
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (these->has[pool][f] && !those->has[pool][f] && n++ < MAX_NAMED)
+      g_string_append_printf (list, "%s%s", list->len ? ", " : "", function_places[f].address);
+  if (n > MAX_NAMED)
+    g_string_append_printf (list, " and %d more", n - MAX_NAMED);
+  if (n > 0)
+    tell (result, "pool %s %s %s", pool_names[pool], what, list->str);
+}
+
+/* @result: NULL: nobody has to hear of it. */
+static void
+look_at_members (Model *self, Result *result) {
+  const Members before = self->members;
+  Members now = { 0 };
+
+  for (int pool = 0; pool < N_POOLS; pool++) {
+    now.is_known[pool] = config_has_pool (&self->config, pool);
+    for (int f = 0; f < N_FUNCTIONS; f++)
+      now.has[pool][f] = device_of (self, f)->exists && config_pool_of (&self->config, f) == pool;
+    if (!result || !now.is_known[pool] || !before.is_known[pool])
+      continue;
+    tell_new (result, pool, "lost", &before, &now);
+    tell_new (result, pool, "gained", &now, &before);
+  }
+  self->members = now;
+}
+
 /* ---- Reconcile ---- */
 
 static gboolean
 guest_is_gone (const Model *self, const Lease *lease) {
-  if (lease->guest == GUEST_UP || guest_places[lease->guest].kind >= VFPOOL_GUEST_PVE_LXC)
-    return FALSE; /* nobody can tell */
-  return self->machine.now - lease->since >= self->config.start_grace * G_USEC_PER_SEC
-         && !self->guests[lease->guest].is_running;
+  return can_be_told (lease) && self->machine.now - lease->since >= self->config.start_grace * G_USEC_PER_SEC
+         && !guest_is_seen (self, lease);
 }
 
 gboolean
 foretell_has_to_end (Model *self, int f) {
   const Lease *lease = &self->leases[f];
 
-  if (lease->state == VFPOOL_LEASE_QUARANTINED || lease->worker)
+  if (lease->worker)
     return FALSE;
-  return !device_of (self, f)->exists || lease->state != VFPOOL_LEASE_ACTIVE || guest_is_gone (self, lease);
+  if (!device_of (self, f)->exists || lease->state == VFPOOL_LEASE_QUARANTINED)
+    return !device_of (self, f)->exists;
+  return lease->state != VFPOOL_LEASE_ACTIVE || guest_is_gone (self, lease);
+}
+
+/* Whether the VF is on vfio-pci with what was asked for; other attributes are not what a guest counts on. */
+static gboolean
+is_as_asked (const Lease *lease, int f, const Device *device) {
+  VfpoolVfnet net = device->net;
+  const VfpoolVfnet asked = asked_of (lease);
+
+  if (has_netdev (f))
+    set_net (&net, &asked);
+  return device_is_on_vfio (device) && same_net (&net, &device->net);
+}
+
+gboolean
+foretell_has_to_be_mended (Model *self, int f) {
+  const Lease *lease = &self->leases[f];
+
+  return !lease->worker && lease->state == VFPOOL_LEASE_ACTIVE && device_of (self, f)->exists
+         && (!can_be_told (lease) || guest_is_seen (self, lease)) && !machine_is_open (&self->machine, f)
+         && !is_as_asked (lease, f, device_of (self, f));
+}
+
+static void
+mend (Model *self, int f, Result *result) {
+  const GuestPlace *guest = &guest_places[self->leases[f].guest];
+
+  prepare (self, f);
+  tell (result, "%s was not as its lease to %s/%s says", function_places[f].address, kind_names[guest->kind],
+        guest->id);
 }
 
 static int
-reconcile (Model *self) {
+reconcile (Model *self, Result *result) {
   int first = OK;
 
-  for (int f = 0; f < N_FUNCTIONS; f++)
-    if (self->is_leased[f] && foretell_has_to_end (self, f))
+  for (int f = 0; f < N_FUNCTIONS; f++) {
+    if (!self->is_leased[f])
+      continue;
+    if (foretell_has_to_end (self, f))
       keep_first (&first, release_one (self, f));
+    else if (foretell_has_to_be_mended (self, f))
+      mend (self, f, result);
+  }
+  look_at_members (self, result);
   return first;
 }
 
 /* ---- Up ---- */
+
+static void
+make_anew (Device *device, int f, gboolean exists) {
+  *device = (Device){ .exists = exists };
+  new_net (f, &device->net);
+}
 
 static int
 make_vfs (Model *self, int pf) {
@@ -490,7 +622,7 @@ make_vfs (Model *self, int pf) {
   self->machine.pfs[pf] = (Pf){ .numvfs = wanted, .autoprobe = FALSE };
   for (int f = 0; f < N_FUNCTIONS; f++)
     if (function_places[f].pf == pf)
-      *device_of (self, f) = (Device){ .exists = function_places[f].index < wanted, .net = no_net };
+      make_anew (device_of (self, f), f, function_places[f].index < wanted);
   return OK;
 }
 
@@ -506,6 +638,7 @@ up (Model *self) {
     if (device_of (self, f)->exists && config_pool_of (&self->config, f) != NO_POOL && !self->is_leased[f]
         && !device_of (self, f)->host_use && !machine_is_open (&self->machine, f) && !foretell_is_parked (self, f))
       park (self, f);
+  look_at_members (self, NULL);
   return first;
 }
 
@@ -519,11 +652,15 @@ adopt (Model *self, int f, int guest) {
                     .state = VFPOOL_LEASE_ACTIVE,
                     .vlan = VFPOOL_VLAN_UNSET,
                     .has_saved = TRUE,
-                    .has_saved_net = function_places[f].pf != NO_PF,
-                    .saved = no_net,
+                    .has_saved_net = has_netdev (f),
                     .serial = SERIAL_NEW,
                     .since = self->machine.now,
                     .boot = self->boot };
+  vfpool_vfnet_unset (&lease->saved);
+  if (lease->has_saved_net) {
+    strcpy (lease->saved.mac, VFPOOL_MAC_NONE);
+    lease->saved.vlan = 0;
+  }
   g_snprintf (lease->slot, NAME_SIZE, "recovered-%s", function_places[f].address);
   g_strlcpy (lease->pool, pool_names[config_pool_of (&self->config, f)], NAME_SIZE);
   self->is_leased[f] = TRUE;
@@ -540,6 +677,15 @@ find_holder (const Model *self, int f) {
   return -1;
 }
 
+/* Whether a lease that was saved goes on although @guest has the VF open. */
+static gboolean
+goes_on (const Model *self, int f, int guest) {
+  const Lease *lease = &self->leases[f];
+
+  return self->is_leased[f] && lease->boot == self->boot
+         && (lease->state == VFPOOL_LEASE_QUARANTINED || lease->guest == guest);
+}
+
 static void
 rebuild (Model *self) {
   for (int pool = 0; pool < N_POOLS; pool++) {
@@ -547,7 +693,7 @@ rebuild (Model *self) {
 
     for (int i = 0; i < n; i++) {
       int guest = find_holder (self, members[i]);
-      if (guest >= 0 && device_of (self, members[i])->exists)
+      if (guest >= 0 && device_of (self, members[i])->exists && !goes_on (self, members[i], guest))
         adopt (self, members[i], guest);
     }
   }
@@ -555,9 +701,12 @@ rebuild (Model *self) {
 
 void
 foretell_open (Model *self) {
-  if (self->ledger != LEDGER_GOOD)
+  if (self->ledger == LEDGER_ABSENT || self->ledger == LEDGER_LOST)
     memset (self->is_leased, 0, sizeof self->is_leased);
-  if (self->ledger == LEDGER_LOST)
+  if (self->ledger != LEDGER_GOOD || self->members_boot != self->boot)
+    self->members = (Members){ 0 };
+  self->members_boot = self->boot;
+  if (self->ledger == LEDGER_LOST || self->ledger == LEDGER_DAMAGED)
     rebuild (self);
   self->ledger = LEDGER_GOOD;
   self->is_garbage = FALSE;
@@ -585,7 +734,7 @@ foretell (Model *self, const Operation *op, Result *result) {
     code = release_quarantined (self, op->function);
     break;
   case OP_RECONCILE:
-    code = reconcile (self);
+    code = reconcile (self, result);
     break;
   case OP_UP:
     code = up (self);

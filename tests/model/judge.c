@@ -58,7 +58,8 @@ may_touch (const Judge *j, int f) {
   case OP_RELEASE_QUARANTINED:
     return j->op->function == f;
   case OP_RECONCILE:
-    return j->before->is_leased[f] && j->before->leases[f].state != VFPOOL_LEASE_QUARANTINED;
+    return j->before->is_leased[f]
+           && (j->before->leases[f].state != VFPOOL_LEASE_QUARANTINED || !j->before->machine.devices[f].exists);
   case OP_UP:
     return !j->before->is_leased[f] || j->before->leases[f].guest == GUEST_UP;
   case OP_STATUS:
@@ -70,7 +71,7 @@ may_touch (const Judge *j, int f) {
 static gboolean
 same_device (const Device *a, const Device *b) {
   return a->exists == b->exists && strcmp (a->driver, b->driver) == 0 && strcmp (a->override, b->override) == 0
-         && same_net (&a->net, &b->net);
+         && same_net (&a->net, &b->net) && a->resets == b->resets;
 }
 
 static gboolean
@@ -84,13 +85,30 @@ is_untouched (const Judge *j, int f) {
   return same_device (&j->before->machine.devices[f], &j->seen->machine.devices[f]);
 }
 
-/* What the VF was like before the guest that may have had it. */
-static const VfpoolVfnet *
+/* What the VF was like before the guest that may have had it. What is not known of that is left as it is. */
+static VfpoolVfnet
 original_net (const Judge *j, int f) {
-  const Lease *was = &j->before->leases[f];
+  VfpoolVfnet net = j->before->machine.devices[f].net;
 
-  return j->before->is_leased[f] && was->has_saved_net && has_netdev (f) ? &was->saved
-                                                                         : &j->before->machine.devices[f].net;
+  if (j->before->is_leased[f] && has_netdev (f))
+    set_net (&net, &j->before->leases[f].saved);
+  return net;
+}
+
+/* The same, or with the MAC that a host's driver made up because there was none. */
+static gboolean
+is_as (int f, const VfpoolVfnet *net, VfpoolVfnet original) {
+  if (strcmp (original.mac, VFPOOL_MAC_NONE) == 0 && is_made_up_mac (f, net->mac))
+    strcpy (original.mac, net->mac);
+  return same_net (net, &original);
+}
+
+static VfpoolVfnet
+net_when_new (int f) {
+  VfpoolVfnet net;
+
+  new_net (f, &net);
+  return net;
 }
 
 /* Whether `up` may have made the VF anew. */
@@ -107,8 +125,10 @@ judge_free (const Judge *j, int f) {
   const Device *was = &j->before->machine.devices[f], *is = &j->seen->machine.devices[f];
   gboolean is_new = may_be_new (j, f), is_same = strcmp (was->driver, is->driver) == 0;
 
-  if (!same_net (&is->net, original_net (j, f)) && !(is_new && same_net (&is->net, &no_net)))
+  if (!is_as (f, &is->net, original_net (j, f)) && !(is_new && is_as (f, &is->net, net_when_new (f))))
     complain (j, f, "it has no lease and is not as it was");
+  if (j->before->is_leased[f] && j->before->leases[f].has_saved && is->traces)
+    complain (j, f, "its lease has ended and it was not reset");
   /* `up` says what it could not park, and leaves that: it is free all the same, and the next one tries again. */
   if (is_new || (j->op->kind == OP_UP && !kernel->result.is_ok))
     return;
@@ -123,13 +143,18 @@ judge_free (const Judge *j, int f) {
     complain (j, f, "it has no lease and its driver_override was left behind");
 }
 
+/* Each by itself: as it was, as it is to be put back, or as was asked for. */
 static gboolean
-is_one_of (const VfpoolVfnet *net, const VfpoolVfnet *was, const VfpoolVfnet *original, const Lease *lease) {
-  gboolean mac =
-      strcmp (net->mac, was->mac) == 0 || strcmp (net->mac, original->mac) == 0 || strcmp (net->mac, lease->mac) == 0;
-  gboolean vlan = net->vlan == was->vlan || net->vlan == original->vlan || net->vlan == lease->vlan;
+is_one_of (int f, const VfpoolVfnet *net, const VfpoolVfnet *was, const VfpoolVfnet *original, const Lease *lease) {
+  VfpoolVfnet asked = *original;
 
-  return mac && vlan;
+  foretell_prepared (lease, f, &asked);
+  for (NetAttribute which = 0; which < N_NET; which++)
+    if (!same_attribute (net, was, which) && !same_attribute (net, original, which)
+        && !same_attribute (net, &asked, which)
+        && !(which == NET_MAC && strcmp (original->mac, VFPOOL_MAC_NONE) == 0 && is_made_up_mac (f, net->mac)))
+      return FALSE;
+  return TRUE;
 }
 
 static void
@@ -138,12 +163,15 @@ judge_active (const Judge *j, int f) {
   const Device *device = &j->seen->machine.devices[f];
   gboolean is_as_before = j->before->is_leased[f] && same_device (&j->before->machine.devices[f], device)
                           && strcmp (was->mac, is->mac) == 0 && was->vlan == is->vlan;
+  /* One that was not prepared before may be prepared half: the next reconcile does the rest. */
+  Model before = *j->before;
+  gboolean is_mended = j->op->kind == OP_RECONCILE && j->before->is_leased[f] && foretell_has_to_be_mended (&before, f);
   VfpoolVfnet net = device->net;
 
-  if (is->worker)
+  if (is->worker && !is_mended)
     complain (j, f, "it is active and still worked on");
   foretell_prepared (is, f, &net);
-  if (!is_as_before && (!same_net (&net, &device->net) || !device_is_on_vfio (device)))
+  if (!is_as_before && !is_mended && (!same_net (&net, &device->net) || !device_is_on_vfio (device)))
     complain (j, f, "it is active, but not prepared");
 }
 
@@ -151,20 +179,25 @@ static void
 judge_leased (const Judge *j, int f) {
   const Lease *is = &j->seen->leases[f];
   const VfpoolVfnet *was = &j->before->machine.devices[f].net, *now = &j->seen->machine.devices[f].net;
-  const VfpoolVfnet *original = original_net (j, f);
+  const VfpoolVfnet original = original_net (j, f);
+  gboolean was_saved = j->before->is_leased[f] && j->before->leases[f].has_saved;
+  const VfpoolVfnet *to_be_saved = was_saved ? &j->before->leases[f].saved : &original;
 
   if (j->before->is_leased[f] ? is->guest != j->before->leases[f].guest
                               : is->guest != (j->op->kind == OP_UP ? GUEST_UP : j->op->guest))
     complain (j, f, "it is in other hands than before, or than asked for");
+  if (j->op->kind != OP_ACQUIRE && j->before->is_leased[f] && j->before->leases[f].state == VFPOOL_LEASE_RESERVED
+      && is->state != VFPOOL_LEASE_RESERVED && is->state != VFPOOL_LEASE_QUARANTINED)
+    complain (j, f, "it was only reserved, and counts as handed out now");
   if (is->boot != j->seen->boot)
     complain (j, f, "its lease is of another boot");
   if (!j->seen->machine.devices[f].exists || may_be_new (j, f))
     return;
-  if (is->has_saved && has_netdev (f) && !(is->has_saved_net && same_net (&is->saved, original)))
+  if (is->has_saved && has_netdev (f) && !(is->has_saved_net && same_net (&is->saved, to_be_saved)))
     complain (j, f, "what is saved is not what it was like");
-  if (!is->has_saved && !same_net (now, was))
+  if (!is->has_saved && !is_as (f, now, *was))
     complain (j, f, "it was changed, but nothing is saved");
-  if (!is_one_of (now, was, original, is))
+  if (!is_one_of (f, now, was, &original, is))
     complain (j, f, "it has attributes that nobody asked for");
   if (is->state == VFPOOL_LEASE_ACTIVE)
     judge_active (j, f);

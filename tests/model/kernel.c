@@ -95,7 +95,7 @@ kernel_pass_time (gint64 us) {
 
 void
 kernel_bind (int function, const char *driver) {
-  g_strlcpy (device_of (function)->driver, driver, sizeof device_of (function)->driver);
+  device_bind (device_of (function), function, driver);
   fixture_set_driver (tree, function_places[function].address, *driver ? driver : NULL);
   show_group (function_places[function].group);
 }
@@ -131,8 +131,13 @@ static void
 show_links (int function) {
   const FunctionPlace *place = &function_places[function];
   g_autofree char *physfn = attribute (function, "physfn"), *modalias = attribute (function, "modalias");
+  g_autofree char *reset = attribute (function, "reset"), *method = attribute (function, "reset_method");
 
   fixture_write (tree, modalias, "pci:%s\n", place->host_driver);
+  if (place->reset_method)
+    fixture_write (tree, reset, "%s", "");
+  if (place->reset_method && *place->reset_method)
+    fixture_write (tree, method, "%s\n", place->reset_method);
   if (place->pf != NO_PF) {
     const char *pf = pf_places[place->pf].address;
     g_autofree char *virtfn = g_strdup_printf (DEVICES "%s/virtfn%d", pf, place->index);
@@ -168,7 +173,8 @@ kernel_set_function (int function, gboolean exists) {
     return;
   if (device->host_use)
     kernel_use (function, FALSE);
-  *device = (Device){ .exists = exists, .net = no_net };
+  *device = (Device){ .exists = exists };
+  new_net (function, &device->net);
   if (exists) {
     fixture_add_function (tree, place->address, NULL, FIRST_GROUP + place->group, -1,
                           place->pf == 2 ? CLASS_NVME : CLASS_NETWORK);
@@ -258,6 +264,18 @@ write_to_pf (int pf, const char *name, const char *value) {
 }
 
 static int
+reset (int function) {
+  const Device *device = device_of (function);
+
+  if (!function_places[function].has_flr)
+    kernel_violation ("%s was reset with all that is beside it", function_places[function].address);
+  if (*device->driver && !device_is_on_vfio (device))
+    kernel_violation ("%s was reset under its driver %s", function_places[function].address, device->driver);
+  device_reset (device_of (function), function);
+  return 0;
+}
+
+static int
 write_to_function (int function, const char *name, const char *value) {
   if (!device_of (function)->exists)
     return ENOENT;
@@ -266,6 +284,8 @@ write_to_function (int function, const char *name, const char *value) {
     kernel_override (function, strcmp (value, "\n") == 0 ? "" : value);
     return 0;
   }
+  if (strcmp (name, "reset") == 0)
+    return reset (function);
   if (strcmp (name, "driver/unbind") != 0)
     return ENOENT;
   if (!*device_of (function)->driver)

@@ -21,6 +21,7 @@ typedef struct {
   gboolean is_ok;
   int code; /* of VfpoolError */
   char message[512];
+  char told[2048]; /* what the operator has to hear of VFs that came, went or were moved; a line each */
   int n_functions;
   int functions[N_FUNCTIONS]; /* what acquire returned */
 } Result;

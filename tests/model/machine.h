@@ -26,6 +26,8 @@ typedef struct {
   const char *address;
   const char *netdev; /* NULL: no network card */
   int totalvfs;
+  gboolean has_knobs; /* its driver knows trust and link state */
+  gboolean takes_mac; /* of a host's driver that makes one up because the PF has set none */
 } PfPlace;
 
 typedef struct {
@@ -33,6 +35,9 @@ typedef struct {
   int pf, index; /* NO_PF: no VF */
   int group;
   const char *host_driver;
+  const char
+      *reset_method; /* as sysfs shows it; "": not at all, as old kernels; NULL: and there is no `reset` either */
+  gboolean has_flr;  /* it can be reset by itself */
 } FunctionPlace;
 
 typedef struct {
@@ -50,6 +55,8 @@ typedef struct {
   char driver[16];   /* "": none */
   char override[16];
   VfpoolVfnet net;
+  int resets; /* since it was made */
+  int traces; /* of which guest something may be left in it: its number and 1; 0: of none */
 } Device;
 
 /* Who has a group open. */
@@ -71,14 +78,37 @@ typedef struct {
   gint64 now; /* microseconds since boot */
 } Machine;
 
-extern const VfpoolVfnet no_net; /* what a new VF is like */
+/* The attributes of a VF, as they are set: one after the other. */
+typedef enum {
+  NET_MAC,
+  NET_VLAN,
+  NET_TRUST,
+  NET_SPOOF_CHECK,
+  NET_RATE,
+  NET_LINK_STATE,
+  N_NET,
+} NetAttribute;
 
-/* Attributes that are saved and put back; extend here when there are more. */
+void new_net (int function, VfpoolVfnet *net); /* what a new VF is like */
+/* Whether @a and @b say the same of @which, both may leave it open; a VF without VLAN has no priority and protocol. */
+gboolean same_attribute (const VfpoolVfnet *a, const VfpoolVfnet *b, NetAttribute which);
+/* Whether @wish has @which at all. */
+gboolean is_wished (const VfpoolVfnet *wish, NetAttribute which);
+void set_attribute (VfpoolVfnet *net, const VfpoolVfnet *wish, NetAttribute which);
 gboolean same_net (const VfpoolVfnet *a, const VfpoolVfnet *b);
+void set_net (VfpoolVfnet *net, const VfpoolVfnet *wish); /* all that is wished for */
 char *describe_net (const VfpoolVfnet *net);
+/* The MAC that the host's driver of @function makes up. */
+void make_up_mac (int function, VfpoolVfnet *net);
+gboolean is_made_up_mac (int function, const char *mac);
+gboolean has_netdev (int function);
 
 /* Closes the groups whose time has come. */
 void machine_pass_time (Machine *machine, gint64 us);
 gboolean machine_is_open (const Machine *machine, int function);
 gboolean device_is_on_vfio (const Device *device);
+/* Puts it on @driver ("": none), and does what comes with that. */
+void device_bind (Device *device, int function, const char *driver);
+/* Resets it, alone; not every one can do that. */
+void device_reset (Device *device, int function);
 int find_function (const char *address); /* -1: none of this machine's */

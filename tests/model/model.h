@@ -40,15 +40,24 @@ typedef struct {
 
 typedef enum {
   LEDGER_GOOD,
-  LEDGER_ABSENT, /* and nothing tells that there was one */
-  LEDGER_LOST,   /* gone or garbage, and that can be seen */
+  LEDGER_ABSENT,  /* and nothing tells that there was one */
+  LEDGER_LOST,    /* gone or garbage, and that can be seen */
+  LEDGER_DAMAGED, /* garbage, but its leases can be read */
 } LedgerFate;
+
+/* Which functions the pools had when somebody last looked. */
+typedef struct {
+  gboolean is_known[N_POOLS]; /* the pool was looked at, in this boot */
+  gboolean has[N_POOLS][N_FUNCTIONS];
+} Members;
 
 typedef struct {
   Machine machine;
   PoolConfig config;
   gboolean is_leased[N_FUNCTIONS];
   Lease leases[N_FUNCTIONS];
+  Members members;
+  int members_boot;
   GuestLife guests[N_GUESTS];
   LedgerFate ledger;
   gboolean is_garbage; /* the lost ledger is there, but unusable */
@@ -67,12 +76,13 @@ gboolean foretell_has_to_end (Model *self, int function);
 /* What the device of a lease is like once it is prepared for it. */
 void foretell_prepared (const Lease *lease, int function, VfpoolVfnet *net);
 gboolean foretell_is_parked (Model *self, int function);
-gboolean has_netdev (int function);
+/* Whether a lease is one whose VF reconcile has to prepare again. */
+gboolean foretell_has_to_be_mended (Model *self, int function);
 
 /* ---- What was seen (observe.c) ---- */
 
-/* The ledger's rows as the model writes leases. FALSE: one makes no sense; it is told in @problems. */
-gboolean observe_leases (Model *seen, GString *problems);
+/* The ledger's rows as the model writes leases and members. FALSE: one makes no sense; it is told in @problems. */
+gboolean observe_ledger (Model *seen, GString *problems);
 char *describe_lease (const Lease *lease);
 gboolean same_lease (const Lease *a, const Lease *b);
 

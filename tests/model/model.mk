@@ -4,7 +4,7 @@
 
 # The library's ways to the outside, which tests/model/wrap.c stands in for.
 MODEL_WRAP := vfpool_sysfs_write vfpool_vfnet_sees vfpool_vfnet_read vfpool_vfnet_set vfpool_kmodule_load \
-              vfpool_kmodule_load_for_alias vfpool_ledger_begin vfpool_ledger_commit g_usleep g_get_real_time \
+              vfpool_kmodule_load_for_alias vfpool_ledger_begin vfpool_ledger_commit rename g_usleep g_get_real_time \
               clock_gettime gettid
 
 MODEL_SRC := $(wildcard tests/model/*.c)

@@ -24,22 +24,19 @@ read_lease (const Model *seen, const VfpoolLease *row, Lease *lease) {
                     .by_pool = row->by_pool,
                     .vlan = row->vlan,
                     .has_saved = row->has_saved,
-                    .has_saved_net = row->saved_mac != NULL,
+                    .has_saved_net = *row->saved.mac != '\0',
+                    .saved = row->saved,
                     .serial = row->serial,
                     .since = row->since_boot,
                     .worker = seen->hanging && row->worker_pid == seen->hanging ? seen->hanging : 0 };
   g_strlcpy (lease->slot, row->slot, NAME_SIZE);
   g_strlcpy (lease->pool, row->pool, NAME_SIZE);
   g_strlcpy (lease->mac, row->mac ? row->mac : "", sizeof lease->mac);
-  if (row->saved_mac) {
-    g_strlcpy (lease->saved.mac, row->saved_mac, sizeof lease->saved.mac);
-    lease->saved.vlan = row->saved_vlan;
-    lease->saved.qos = row->saved_qos;
-  }
-  return lease->guest != NO_GUEST && sscanf (row->boot_id, "boot-%d", &lease->boot) == 1;
+  return lease->guest != NO_GUEST && sscanf (row->boot_id, "boot-%d", &lease->boot) == 1
+         && (row->state == VFPOOL_LEASE_QUARANTINED) == (row->reason && *row->reason);
 }
 
-gboolean
+static gboolean
 observe_leases (Model *seen, GString *problems) {
   g_autoptr (GPtrArray) rows = read_leases ();
   gboolean is_good = rows != NULL;
@@ -59,12 +56,59 @@ observe_leases (Model *seen, GString *problems) {
   return is_good;
 }
 
+static int
+find_pool (const char *name) {
+  for (int pool = 0; pool < N_POOLS; pool++)
+    if (strcmp (pool_names[pool], name) == 0)
+      return pool;
+  return NO_POOL;
+}
+
+/* @name: "POOL ADDRESS", or "POOL ". */
+static gboolean
+read_member (Members *members, const char *name) {
+  g_auto (GStrv) parts = g_strsplit (name, " ", 2);
+  int pool = find_pool (parts[0]), f = parts[1] ? find_function (parts[1]) : -1;
+
+  if (pool == NO_POOL || !parts[1] || (*parts[1] && f < 0))
+    return FALSE;
+  if (f < 0)
+    members->is_known[pool] = TRUE;
+  else
+    members->has[pool][f] = TRUE;
+  return TRUE;
+}
+
+static gboolean
+observe_members (Model *seen, GString *problems) {
+  g_autoptr (GHashTable) names = read_members ();
+  GHashTableIter iter;
+  gpointer name;
+
+  seen->members = (Members){ 0 };
+  if (!names)
+    return FALSE;
+  g_hash_table_iter_init (&iter, names);
+  while (g_hash_table_iter_next (&iter, &name, NULL)) {
+    if (read_member (&seen->members, name))
+      continue;
+    g_string_append_printf (problems, "the ledger has a member '%s', which makes no sense\n", (const char *)name);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+observe_ledger (Model *seen, GString *problems) {
+  return observe_leases (seen, problems) && observe_members (seen, problems);
+}
+
 gboolean
 same_lease (const Lease *a, const Lease *b) {
   return a->guest == b->guest && strcmp (a->slot, b->slot) == 0 && strcmp (a->pool, b->pool) == 0
          && a->state == b->state && a->by_pool == b->by_pool && strcmp (a->mac, b->mac) == 0 && a->vlan == b->vlan
-         && a->has_saved == b->has_saved && a->has_saved_net == b->has_saved_net
-         && (!a->has_saved_net || same_net (&a->saved, &b->saved)) && a->worker == b->worker && a->boot == b->boot;
+         && a->has_saved == b->has_saved && a->has_saved_net == b->has_saved_net && same_net (&a->saved, &b->saved)
+         && a->worker == b->worker && a->boot == b->boot;
 }
 
 char *

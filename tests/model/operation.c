@@ -6,6 +6,7 @@
  */
 #include "operation.h"
 #include "config.h"
+#include "handle.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -13,9 +14,20 @@
 
 static void
 note_message (VfpoolMessageLevel level, const char *message, gpointer user_data) {
-  (void)level, (void)user_data;
-  if (!message || !*message || strchr (message, '\n'))
+  Result *result = &kernel->result;
+
+  (void)user_data;
+  if (!message || !*message || strchr (message, '\n')) {
     kernel_violation ("a message is empty or has a line feed: %s", message ? message : "NULL");
+    return;
+  }
+  if (level != VFPOOL_MESSAGE_WARNING || !(g_str_has_prefix (message, "pool ") || strstr (message, "prepared again")))
+    return;
+  /* What follows the colon is advice, it is not compared. */
+  const char *end = strstr (message, ": ");
+  g_autofree char *fact = g_strndup (message, end ? (gsize)(end - message) : strlen (message));
+  g_strlcat (result->told, fact, sizeof result->told);
+  g_strlcat (result->told, "\n", sizeof result->told);
 }
 
 static void
@@ -132,6 +144,18 @@ read_leases (void) {
   if (!leases)
     kernel_violation ("the leases cannot be read: %s", error->message);
   return leases;
+}
+
+GHashTable *
+read_members (void) {
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Vfpool) vfpool = vfpool_open (tree->root, note_message, NULL, &error);
+  VfpoolLedger *ledger = vfpool ? vfpool_handle_ledger (vfpool, &error) : NULL;
+  GHashTable *members = ledger ? vfpool_ledger_members (ledger, vfpool->boot_id, &error) : NULL;
+
+  if (!members)
+    kernel_violation ("the members cannot be read: %s", error->message);
+  return members;
 }
 
 GVariant *

@@ -44,3 +44,5 @@ char *operation_describe (const Operation *self, const Result *result);
 /* The leases as the library tells them; a failure is a violation. */
 GPtrArray *read_leases (void);
 GVariant *read_status (GError **error);
+/* The members of the pools as the ledger has them: "POOL ADDRESS". */
+GHashTable *read_members (void);

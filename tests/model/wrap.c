@@ -18,13 +18,15 @@ gboolean __wrap_vfpool_sysfs_write (const char *root, const char *value, GError 
     G_GNUC_PRINTF (4, 5);
 gboolean __wrap_vfpool_vfnet_sees (const char *root);
 gboolean __wrap_vfpool_vfnet_read (const char *netdev, int index, VfpoolVfnet *out, GError **error);
-gboolean __wrap_vfpool_vfnet_set (const char *netdev, int index, const char *mac, int vlan, int qos, GError **error);
+gboolean __wrap_vfpool_vfnet_set (const char *netdev, int index, const VfpoolVfnet *wanted, GError **error);
 gboolean __wrap_vfpool_kmodule_load (const char *name, GError **error);
 char **__wrap_vfpool_kmodule_load_for_alias (const char *modalias);
 gboolean __wrap_vfpool_ledger_begin (VfpoolLedger *self, GError **error);
 gboolean __wrap_vfpool_ledger_commit (VfpoolLedger *self, GError **error);
 gboolean __real_vfpool_ledger_begin (VfpoolLedger *self, GError **error);
 gboolean __real_vfpool_ledger_commit (VfpoolLedger *self, GError **error);
+int __wrap_rename (const char *from, const char *to);
+int __real_rename (const char *from, const char *to);
 void __wrap_g_usleep (gulong us);
 gint64 __wrap_g_get_real_time (void);
 int __wrap_clock_gettime (clockid_t id, struct timespec *t);
@@ -39,6 +41,7 @@ refuse (GError **error, int code, const char *what) {
 gboolean
 __wrap_vfpool_sysfs_write (const char *root, const char *value, GError **error, const char *format, ...) {
   g_autofree char *path = NULL;
+  FaultScope scope;
   va_list args;
   int err = 0;
 
@@ -47,7 +50,8 @@ __wrap_vfpool_sysfs_write (const char *root, const char *value, GError **error, 
   va_end (args);
   if (strcmp (root, tree->root) != 0)
     kernel_violation ("%s was written outside the tree", path);
-  switch (fault_before (SCOPE_SYSFS)) {
+  scope = g_str_has_suffix (path, "/reset") ? SCOPE_RESET : SCOPE_SYSFS;
+  switch (fault_before (scope)) {
   case FAULT_ERROR:
     err = EIO;
     break;
@@ -55,7 +59,7 @@ __wrap_vfpool_sysfs_write (const char *root, const char *value, GError **error, 
     break;
   default:
     err = kernel_write (path, value);
-    fault_after (SCOPE_SYSFS);
+    fault_after (scope);
   }
   if (err)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "cannot write to %s: %s", path, g_strerror (err));
@@ -90,28 +94,36 @@ __wrap_vfpool_vfnet_read (const char *netdev, int index, VfpoolVfnet *out, GErro
   return TRUE;
 }
 
-gboolean
-__wrap_vfpool_vfnet_set (const char *netdev, int index, const char *mac, int vlan, int qos, GError **error) {
-  int function = find_vf (netdev, index, error);
-  VfpoolVfnet *now = function < 0 ? NULL : &kernel->machine.devices[function].net;
+/* One attribute, which may be left as it is. */
+static gboolean
+set_one (int function, const VfpoolVfnet *wanted, NetAttribute which, GError **error) {
+  static const char *const names[] = {
+    "the MAC", "the VLAN", "trust", "the spoof check", "the rate", "the link state"
+  };
+  VfpoolVfnet *now = &kernel->machine.devices[function].net;
 
-  if (!now)
+  if (!is_wished (wanted, which) || same_attribute (now, wanted, which))
+    return TRUE;
+  if (fault_before (SCOPE_NET) == FAULT_ERROR)
+    return refuse (error, VFPOOL_ERROR_KERNEL, names[which]);
+  kernel_check_touch (function, names[which]);
+  if (!is_wished (now, which))
+    kernel_violation ("%s of %s was set, which its driver does not have", names[which],
+                      function_places[function].address);
+  set_attribute (now, wanted, which);
+  fault_after (SCOPE_NET);
+  return TRUE;
+}
+
+gboolean
+__wrap_vfpool_vfnet_set (const char *netdev, int index, const VfpoolVfnet *wanted, GError **error) {
+  int function = find_vf (netdev, index, error);
+
+  if (function < 0)
     return FALSE;
-  if (mac && strcmp (now->mac, mac) != 0) {
-    if (fault_before (SCOPE_NET) == FAULT_ERROR)
-      return refuse (error, VFPOOL_ERROR_KERNEL, "cannot set the MAC");
-    kernel_check_touch (function, "the MAC");
-    g_strlcpy (now->mac, mac, sizeof now->mac);
-    fault_after (SCOPE_NET);
-  }
-  if (vlan != VFPOOL_VLAN_UNSET && (now->vlan != vlan || now->qos != qos)) {
-    if (fault_before (SCOPE_NET) == FAULT_ERROR)
-      return refuse (error, VFPOOL_ERROR_KERNEL, "cannot set the VLAN");
-    kernel_check_touch (function, "the VLAN");
-    now->vlan = vlan;
-    now->qos = qos;
-    fault_after (SCOPE_NET);
-  }
+  for (NetAttribute which = 0; which < N_NET; which++)
+    if (!set_one (function, wanted, which, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -156,6 +168,20 @@ __wrap_vfpool_ledger_commit (VfpoolLedger *self, GError **error) {
   ok = __real_vfpool_ledger_commit (self, error);
   fault_after (SCOPE_LEDGER);
   return ok;
+}
+
+/* How a new ledger gets into its place, and one that cannot be used out of it. */
+int
+__wrap_rename (const char *from, const char *to) {
+  int rc;
+
+  if (fault_before (SCOPE_LEDGER) == FAULT_ERROR) {
+    errno = EIO;
+    return -1;
+  }
+  rc = __real_rename (from, to);
+  fault_after (SCOPE_LEDGER);
+  return rc;
 }
 
 /* ---- Time, and who one is ---- */
