@@ -195,7 +195,8 @@ judge_leased (const Judge *j, int f) {
     return;
   if (is->has_saved && has_netdev (f) && !(is->has_saved_net && same_net (&is->saved, to_be_saved)))
     complain (j, f, "what is saved is not what it was like");
-  if (!is->has_saved && !is_as (f, now, *was))
+  /* It may have been given back, and then reserved for another slot. */
+  if (!is->has_saved && !is_as (f, now, *was) && !is_as (f, now, original))
     complain (j, f, "it was changed, but nothing is saved");
   if (!is_one_of (f, now, was, &original, is))
     complain (j, f, "it has attributes that nobody asked for");
