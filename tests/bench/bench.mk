@@ -19,5 +19,5 @@ check-bench: all bench-image ## test the bench itself, and vfpool in it (CASES= 
 	@$(if $(CASES),:,$(CURDIR)/tests/bench/selftest)
 	@$(CURDIR)/tests/bench/check -j $(BENCH_JOBS) $(CASES)
 
-crash: all bench-image ## kill and refuse vfpool at every system call that changes anything (hours; CRASH= options)
+crash: all bench-image ## kill and refuse vfpool at every system call that changes anything (hours; CRASH= options of tests/bench/crash)
 	@$(CURDIR)/tests/bench/crash $(CRASH)

@@ -296,22 +296,36 @@ class AcquireFirst(Acquire):
         must(["rm", "-rf", LEDGER])
 
 
+KEPT = "/root/ledger"
+
+
+def keep_ledger():
+    must(["rm", "-rf", KEPT])
+    must(["cp", "-a", LEDGER, KEPT])
+
+
+def bring_ledger():
+    """As it was kept; the VFs have to be brought to what it says by other means."""
+    must(["rm", "-rf", LEDGER])
+    must(["cp", "-a", KEPT, LEDGER])
+
+
 class AcquireFolding(Acquire):
     """acquire that folds the ledger's log"""
-    FULL_LOG = 110 * 4096  # it is folded at 128 pages, and an acquire and its end write some 30
-    KEPT = "/root/ledger-with-long-log"
 
     def begin(self):
         super().begin()
-        while os.path.getsize(f"{LEDGER}/ledger.db-wal") < self.FULL_LOG:
+        # Until the ledger as it was kept is one that the next acquire folds.
+        grown = True
+        while grown:
+            keep_ledger()
+            before = os.path.getsize(f"{LEDGER}/ledger.db-wal")
             self.world.acquire()
+            grown = os.path.getsize(f"{LEDGER}/ledger.db-wal") >= before
             self.world.release()
-        must(["rm", "-rf", self.KEPT])
-        must(["cp", "-a", LEDGER, self.KEPT])
 
     def arrange(self):
-        must(["rm", "-rf", LEDGER])
-        must(["cp", "-a", self.KEPT, LEDGER])
+        bring_ledger()
 
 
 class Release(Sweep):
@@ -351,34 +365,49 @@ class Reconcile(Sweep):
     def argv(self):
         return ["vfpool", "reconcile"]
 
-    def killed(self, call, number, argv, stdin, wanted):
-        result = inject(call, f"signal=KILL:when={number}", argv, stdin)
+
+class ReconcileDied(Reconcile):
+    """Somebody was killed at a request to the network driver while the VFs were all prepared; what the ledger says at
+    that moment is kept, so that each point can begin there without anybody being killed again."""
+
+    def begin(self):
+        super().begin()
+        self.leave()
+        keep_ledger()
+        must(["vfpool", "reconcile"])
+        self.world.release()
+
+    def leave(self):
+        raise NotImplementedError
+
+    def kill(self, number, argv, stdin, wanted):
+        result = inject("sendmsg", f"signal=KILL:when={number}", argv, stdin)
         states = {vf.state for vf in look(self.world.pfs).values()}
         if result.status != -9 or wanted not in states:
             raise Broken(f"cannot arrange a lease that is {wanted}: exit {result.status}, the VFs are {states}")
 
+    def arrange(self):
+        self.world.acquire()
+        bring_ledger()
 
-class ReconcileReserved(Reconcile):
+
+class ReconcileReserved(ReconcileDied):
     """reconcile after an acquire died"""
     may_leave = ("free",)
 
-    def begin(self):
-        super().begin()
-        # At its last request to the network driver all of it is done but for the ledger.
+    def leave(self):
         calls = list_calls(self.world.acquire_argv(), self.world.domain())
         self.world.release()
-        self.last = max(number for name, number in calls if name == "sendmsg")
-
-    def arrange(self):
-        self.killed("sendmsg", self.last, self.world.acquire_argv(), self.world.domain(), "reserved")
+        last = max(number for name, number in calls if name == "sendmsg")
+        self.kill(last, self.world.acquire_argv(), self.world.domain(), "reserved")
 
 
-class ReconcileReleasing(Reconcile):
+class ReconcileReleasing(ReconcileDied):
     """reconcile after a release died"""
 
-    def arrange(self):
+    def leave(self):
         self.world.acquire()
-        self.killed("sendmsg", 1, ["vfpool", "release", "--guest", f"libvirt/{DOOMED}"], "", "releasing")
+        self.kill(1, ["vfpool", "release", "--guest", f"libvirt/{DOOMED}"], "", "releasing")
 
 
 class ReconcileGone(Reconcile):
