@@ -106,14 +106,18 @@ choose_kind (GRand *random) {
 }
 
 void
-choose_operation (Operation *op, const Model *model, GPtrArray *known_leases, GRand *random) {
+choose_operation (Operation *op, const Model *model, const Operation *last_acquire, GPtrArray *known_leases,
+                  GRand *random) {
   *op = (Operation){ .kind = choose_kind (random), .guest = g_rand_int_range (random, 0, N_GUESTS) };
   if (op->kind == OP_RELEASE_LEASE && known_leases->len == 0)
     op->kind = OP_RECONCILE;
   if (op->kind == OP_RELEASE_LEASE)
     op->lease = known_leases->pdata[g_rand_int_range (random, 0, (gint32)known_leases->len)];
-  if (op->kind == OP_ACQUIRE)
+  if (op->kind == OP_ACQUIRE && last_acquire->n_slots > 0 && chance (random, 25))
+    *op = *last_acquire;
+  else if (op->kind == OP_ACQUIRE)
     choose_slots (op, model, random);
+  op->fault = (Fault){ 0 };
   if (op->kind == OP_RELEASE_QUARANTINED)
     op->function = choose_quarantined (model, random);
   if (chance (random, 30))

@@ -5,4 +5,6 @@
 #include "model.h"
 
 /* @known_leases: of VfpoolLease: what was read at some time, for whoever acts on old knowledge. */
-void choose_operation (Operation *op, const Model *model, GPtrArray *known_leases, GRand *random);
+/* @last_acquire: asked for again now and then; empty: there was none. */
+void choose_operation (Operation *op, const Model *model, const Operation *last_acquire, GPtrArray *known_leases,
+                       GRand *random);

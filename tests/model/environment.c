@@ -132,7 +132,7 @@ other_opens (Model *m, GRand *random, GString *text) {
   gboolean is_seen = g_rand_boolean (random);
 
   if (!device_of (f)->exists || !device_is_on_vfio (device_of (f)) || is_open (f)
-      || (m->is_leased[f] && g_rand_int_range (random, 0, 4)))
+      || (m->is_leased[f] && m->leases[f].state != VFPOOL_LEASE_RESERVED && g_rand_int_range (random, 0, 4)))
     return;
   kernel_open_group (group, is_seen ? next_pid : 0);
   if (is_seen) {

@@ -25,6 +25,7 @@ typedef struct {
   GRand *random;
   GPtrArray *steps;        /* of text: the last ones */
   GPtrArray *known_leases; /* of VfpoolLease */
+  Operation last_acquire;  /* a guest that did not start is started again */
   GString *problems;
   int n_operations;
   gboolean is_verbose;
@@ -228,7 +229,9 @@ run_step (Run *run) {
   }
   for (int n = g_rand_int_range (run->random, 0, 3); n > 0; n--)
     happen (run);
-  choose_operation (&op, &run->model, run->known_leases, run->random);
+  choose_operation (&op, &run->model, &run->last_acquire, run->known_leases, run->random);
+  if (op.kind == OP_ACQUIRE)
+    run->last_acquire = op;
   operate (run, &op);
   if (run->problems->len == 0 && g_rand_int_range (run->random, 0, 4) == 0)
     remember_lease (run);
