@@ -15,7 +15,7 @@ $(B)/storm-fixture-host: $(call obj,tests/storm/fixture-host.c tests/unit/fixtur
 	$(call say,LINK)$(CC) -pie -o $@ $(filter %.o,$^) $(LDFLAGS) $(call pc,--libs,$(LIB_PKGS) cmocka)
 
 .PHONY: storm
-storm: all bench-image $(B)/storm $(B)/storm-fixture-host ## many guests at once, and sudden death, for an hour (ROUNDS=, LIBVIRT_ROUNDS=, GUESTS=, SEED=)
+storm: all bench-image $(B)/storm $(B)/storm-fixture-host ## many guests at once, and sudden death; takes hours (ROUNDS=, LIBVIRT_ROUNDS=, GUESTS=, SEED=)
 	@ROUNDS='$(ROUNDS)' LIBVIRT_ROUNDS='$(LIBVIRT_ROUNDS)' GUESTS='$(GUESTS)' SEED='$(SEED)' tests/storm/run
 
 # One of the bench's cases runs the storm's driver.

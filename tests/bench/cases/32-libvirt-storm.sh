@@ -7,4 +7,4 @@
 # copy: tests/storm/libvirt-storm.sh
 
 # shellcheck source=/dev/null
-. /root/libvirt-storm.sh 3 8
+. /root/libvirt-storm.sh 2 8
