@@ -29,6 +29,8 @@ seen() { echo "$(vf_driver "$vf") $(<"/sys/bus/pci/devices/$vf/driver_override")
 
 # --- Attributes ---
 
+# igb takes a rate only while it has its link.
+wait_for 20 grep -q 1 "/sys/class/net/$netdev/carrier"
 ip link set $netdev vf 0 mac 52:54:00:00:00:07 vlan 5 qos 3 spoofchk off max_tx_rate 100
 ip link set $netdev vf 0 trust on
 before=$(seen)
@@ -102,7 +104,8 @@ like "... the message names it" "$err" "held open by process $(guest_pid web) \\
 is "... it stays its own" "$(state "$vf")" active
 is "... and runs" "$(guest_state web)" running
 check "it ends" virsh -q destroy web
-check "and the VF is free" wait_for 20 test "$(state "$vf")" = free
+is_free() { [[ $(state "$vf") = free ]]; }
+check "and the VF is free" wait_for 20 is_free
 guest_destroy web
 
 # --- What vanishes and what appears ---
