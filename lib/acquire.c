@@ -358,6 +358,11 @@ save (Acquire *a, gboolean *again, GError **error) {
       *again = TRUE;
       return TRUE;
     }
+    /* A VF that is chosen is not; one that the guest had before may have been given to the host since. */
+    if (f->host_use) {
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is used by the host: %s", f->address, f->host_use);
+      return FALSE;
+    }
     if (!vfpool_prepare_save (a->self->root, f, lease, error))
       return FALSE;
   }

@@ -8,7 +8,8 @@
  *   reserved, worker died    undone: the VF is put back as far as it was changed, the lease ends
  *   releasing, worker died   finished; the guest's other leases are judged by themselves
  *   active, guest lives or   left alone; but when nobody has the VF open and it is not as the lease says (another driver,
- *     cannot be told         MAC or VLAN: it was made anew, or somebody moved it), it is prepared again, else quarantined
+ *     cannot be told         MAC or VLAN: it was made anew, or somebody moved it), it is prepared again, else quarantined;
+ *                            what the host uses now is told, and left alone
  *   active, guest gone       released; within the start grace it is left alone, because between the hook that
  *                            acquires and the hypervisor that starts there is nothing to see of the guest
  *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
@@ -16,7 +17,7 @@
  * It cannot be told of manual guests and containers whether they live. Leases are read once and judged one after the other, so
  * a verdict may be old: it is carried out only on a lease that is still as it was read. In every case that puts back, a VF
  * that somebody still has open is not touched: it is quarantined after a while (release.c). So is one that cannot be put
- * back (work.c). A failure over one lease does not keep the others from being settled.
+ * back, or that the host uses now (work.c). A failure over one lease does not keep the others from being settled.
  *
  * What has no lease is left alone: a free VF on the wrong driver is parked by `up`, and a VF that somebody holds without a
  * lease shows as foreign. A ledger that was lost is filled from the kernel's view when it is opened (rebuild.c). At the end
@@ -78,13 +79,20 @@ judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
 /* Within its grace a guest that is not seen may be about to start or be about to be released; its hypervisor may be moving the
  * VF just now. */
 static gboolean
-needs_mending (Vfpool *self, const VfpoolFunction *function, const VfpoolLease *lease) {
+needs_mending (Vfpool *self, VfpoolHost *host, VfpoolFunction *function, const VfpoolLease *lease) {
   g_autoptr (GHashTable) holders = NULL;
 
   if (!function || lease->state != VFPOOL_LEASE_ACTIVE
       || vfpool_guest_life (self->root, lease->guest_kind, lease->guest_id) == VFPOOL_GUEST_GONE
       || vfpool_prepare_is_done (self->root, function, lease))
     return FALSE;
+  vfpool_host_load_use (host, function);
+  if (function->host_use) {
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING,
+                       "%s is leased to %s/%s, but used by the host: %s; it is left alone", lease->address,
+                       vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, function->host_use);
+    return FALSE;
+  }
   holders = vfpool_holder_scan (self->root);
   return !g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
 }
@@ -113,11 +121,11 @@ static gboolean
 mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
   const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, FALSE };
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+  VfpoolFunction *function = vfpool_host_function (host, lease->address);
   g_autoptr (VfpoolLease) claimed = NULL;
   GError *local = NULL;
 
-  if (!needs_mending (self, function, lease))
+  if (!needs_mending (self, host, function, lease))
     return TRUE;
   claimed = vfpool_work_take (self, &wanted, &local);
   if (local) {
@@ -129,14 +137,17 @@ mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
 
 static gboolean
 settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
+  gboolean is_done;
   Verdict verdict;
 
   if (vfpool_work_is_busy (self, lease))
     return TRUE;
   if (!judge (self, lease, &verdict))
     return mend (self, lease, error);
-  if (!vfpool_release_as_read (self, lease, verdict.event, verdict.detail, error))
+  if (!vfpool_release_as_read (self, lease, verdict.event, verdict.detail, &is_done, error))
     return FALSE;
+  if (!is_done)
+    return TRUE;
   vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%s of %s/%s, slot %s: %s: %s", lease->address,
                      vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, lease->slot, verdict.event,
                      verdict.detail);

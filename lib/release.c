@@ -80,7 +80,8 @@ put_back (Vfpool *self, VfpoolLease *claimed, const char *event, const char *det
 /* ---- The ways to ask for it ---- */
 
 static gboolean
-release_wanted (Vfpool *self, const VfpoolWanted *wanted, const char *event, const char *detail, GError **error) {
+release_wanted (Vfpool *self, const VfpoolWanted *wanted, const char *event, const char *detail, gboolean *is_done,
+                GError **error) {
   GError *local = NULL;
   g_autoptr (VfpoolLease) claimed = vfpool_work_take (self, wanted, &local);
 
@@ -88,21 +89,24 @@ release_wanted (Vfpool *self, const VfpoolWanted *wanted, const char *event, con
     g_propagate_error (error, local);
     return FALSE;
   }
+  *is_done = claimed != NULL;
   return !claimed || put_back (self, claimed, event, detail, error);
 }
 
 gboolean
 vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
   const VfpoolWanted wanted = { lease->address, is_same_lease, lease, TRUE };
+  gboolean is_done;
 
-  return release_wanted (self, &wanted, event, detail, error);
+  return release_wanted (self, &wanted, event, detail, &is_done, error);
 }
 
 gboolean
-vfpool_release_as_read (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail, GError **error) {
+vfpool_release_as_read (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail,
+                        gboolean *is_done, GError **error) {
   const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, TRUE };
 
-  return release_wanted (self, &wanted, event, detail, error);
+  return release_wanted (self, &wanted, event, detail, is_done, error);
 }
 
 gboolean

@@ -15,6 +15,6 @@ gboolean vfpool_release_as (Vfpool *self, const VfpoolLease *lease, const char *
                             GError **error);
 
 /* The same, but only if the lease is also as far as it was when it was read, and nobody has begun to work on it since:
- * for who decided by that. */
+ * for who decided by that. @is_done: (out): whether it was. */
 gboolean vfpool_release_as_read (Vfpool *self, const VfpoolLease *lease, const char *event, const char *detail,
-                                 GError **error);
+                                 gboolean *is_done, GError **error);

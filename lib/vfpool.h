@@ -265,7 +265,7 @@ GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **
  * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that somebody still has open is
  * waited for as long as the configuration's release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the
  * guest's when the guest is known to live, and is quarantined when not. One that cannot be put back is quarantined, too
- * (VFPOOL_ERROR_KERNEL).
+ * (VFPOOL_ERROR_KERNEL), and so is one that the host uses now (VFPOOL_ERROR_IN_USE: the message says for what).
  *
  * Returns: FALSE with the first failure.
  */

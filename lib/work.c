@@ -209,10 +209,8 @@ restore_with_patience (Vfpool *self, const VfpoolFunction *function, const Vfpoo
  * them, and those that lie in no pool too. */
 static gboolean
 is_none_of_ours (Vfpool *self, VfpoolHost *host, VfpoolFunction *function, const VfpoolLease *lease) {
-  if (lease->has_saved)
-    return FALSE;
   vfpool_host_load_use (host, function);
-  return function->host_use || !vfpool_host_pool_of (self->config, function);
+  return !lease->has_saved && (function->host_use || !vfpool_host_pool_of (self->config, function));
 }
 
 gboolean
@@ -230,7 +228,10 @@ vfpool_work_put_back (Vfpool *self, VfpoolLease *lease, const char *event, const
   if (is_none_of_ours (self, host, function, lease))
     return vfpool_work_remove (self, lease, event, detail, error);
   park = vfpool_config_park_of (self->config, function->pf);
-  if (restore_with_patience (self, function, lease, park, &local))
+  /* Somebody gave a leased VF to the host: it may be what the operator is connected by. */
+  if (function->host_use)
+    g_set_error (&local, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "it is used by the host: %s", function->host_use);
+  else if (restore_with_patience (self, function, lease, park, &local))
     return vfpool_work_remove (self, lease, event, detail, error);
   vfpool_work_quarantine (self, lease, local->message);
   g_propagate_prefixed_error (error, local, "%s could not be put back and is quarantined: ", lease->address);

@@ -347,6 +347,46 @@ test_reconcile_beside_mending (void **state) {
   assert_int_equal (lease->worker_pid, 400);
 }
 
+/* Somebody gave a leased VF to the host, which may be what the operator is connected by: nobody takes it away. */
+static void
+test_leased_vf_used_by_host (void **state) {
+  Test *t = *state;
+  g_autofree char *override = NULL;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_set_driver (t->fx, "0000:01:10.0", "igbvf");
+  fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/net/eth7", "%s", "");
+  fixture_link (t->fx, "/sys/class/net/eth7/master", "../br0");
+  assert_true (vfpool_reconcile (t->vfpool, NULL));
+  assert_non_null (
+      strstr (t->said->str, "0000:01:10.0 is leased to manual/a, but used by the host: its interface eth7"));
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "quarantined: it is used by the host: its interface eth7");
+  lease = find (t, "0000:01:10.0");
+  assert_int_equal (lease->state, VFPOOL_LEASE_QUARANTINED);
+  override = vfpool_sysfs_read (t->fx->root, "/sys/bus/pci/devices/0000:01:10.0/driver_override");
+  assert_string_equal (override, "(null)");
+}
+
+static void
+test_acquire_again_used_by_host (void **state) {
+  Test *t = *state;
+  g_autofree char *override = NULL;
+  GError *error = NULL;
+
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.0");
+  fixture_set_driver (t->fx, "0000:01:10.0", "igbvf");
+  fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/net/eth7", "%s", "");
+  fixture_link (t->fx, "/sys/class/net/eth7/master", "../br0");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "s0=lan", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:01:10.0 is used by the host: its interface eth7");
+  override = vfpool_sysfs_read (t->fx->root, "/sys/bus/pci/devices/0000:01:10.0/driver_override");
+  assert_string_equal (override, "(null)");
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+}
+
 static void
 test_quarantined_device_vanished (void **state) {
   Test *t = *state;
@@ -960,6 +1000,8 @@ main (void) {
     TEST (test_reset),
     TEST (test_reconcile_mends),
     TEST (test_reconcile_beside_mending),
+    TEST (test_leased_vf_used_by_host),
+    TEST (test_acquire_again_used_by_host),
     TEST (test_quarantined_device_vanished),
     TEST (test_members_are_told),
     TEST (test_reconcile),
