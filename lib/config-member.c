@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One member of a pool: conditions KEY=VALUE, separated by blanks, that all hold for the functions meant. Ranges stay
- * ranges, so that no number in a file decides how much memory is taken.
+ * One member of a pool: conditions KEY=VALUE, separated by blanks, that all hold for the functions meant.
  */
 #include "config-parse.h"
 #include "address.h"
 #include "nearest.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define MAX_INDEX 65535 /* the kernel keeps numvfs in 16 bits, as the SR-IOV capability has it */
 
 static const char *const known_conditions[] = { "pf", "vfs", "address", NULL };
 
@@ -20,7 +16,7 @@ vfpool_member_free (gpointer member) {
 
   if (!self)
     return;
-  g_clear_pointer (&self->indexes, g_array_unref);
+  vfpool_numbers_free (self->indexes);
   g_free (self->pf);
   g_free (self->address);
   g_free (self);
@@ -54,54 +50,19 @@ parse_address (const char *key, const char *value, char **address, GError **erro
   return TRUE;
 }
 
-/* An index at the start of *@text, which is moved behind it. */
 static gboolean
-parse_index (const char **text, guint *index) {
-  size_t digits = strspn (*text, "0123456789");
-
-  if (digits == 0 || digits > 5)
-    return FALSE;
-  *index = strtoul (*text, NULL, 10);
-  *text += digits;
-  return *index <= MAX_INDEX;
-}
-
-static gboolean
-parse_range (const char *range, GArray *indexes, GError **error) {
-  const char *p = range;
-  g_autofree char *shown = vfpool_config_shorten (range);
-  guint ends[2];
-
-  if (!parse_index (&p, &ends[0]))
-    return fail (error, "\"%s\" in vfs= is no VF number or range; expected numbers from 0 to %d, like vfs=0-3,5", shown,
-                 MAX_INDEX);
-  ends[1] = ends[0];
-  if (*p == '-') {
-    p++;
-    if (!parse_index (&p, &ends[1]))
-      return fail (error, "the range \"%s\" in vfs= has no end from 0 to %d; expected one like 0-3", shown, MAX_INDEX);
-  }
-  if (*p)
-    return fail (error, "\"%s\" in vfs= is no VF number or range; expected one like vfs=0-3,5", shown);
-  if (ends[1] < ends[0])
-    return fail (error, "the range \"%s\" in vfs= runs backwards; write %u-%u", shown, ends[1], ends[0]);
-  g_array_append_vals (indexes, ends, 2);
-  return TRUE;
-}
-
-static gboolean
-parse_indexes (const char *value, GArray **indexes, GError **error) {
-  g_auto (GStrv) ranges = g_strsplit (value, ",", -1);
+parse_indexes (const char *value, VfpoolNumbers **indexes, GError **error) {
+  g_autofree char *wrong = NULL, *shown = NULL;
 
   if (*indexes)
     return fail (error, "vfs= stands twice in one member; separate ranges with a comma, like vfs=0-3,5");
   if (!*value)
     return fail (error, "vfs= is empty; expected VF numbers like vfs=0-3,5, or leave vfs= out for all VFs of the PF");
-  *indexes = g_array_new (FALSE, FALSE, sizeof (guint));
-  for (int i = 0; ranges[i]; i++)
-    if (!parse_range (ranges[i], *indexes, error))
-      return FALSE;
-  return TRUE;
+  if ((*indexes = vfpool_numbers_parse (value, &wrong)))
+    return TRUE;
+  shown = vfpool_config_shorten (wrong);
+  return fail (error, "\"%s\" in vfs= is no VF number or range; expected numbers from 0 to %d, like vfs=0-3,5", shown,
+               VFPOOL_NUMBERS_MAX);
 }
 
 static gboolean
@@ -154,21 +115,11 @@ vfpool_member_parse (const char *text, GError **error) {
   return is_good ? g_steal_pointer (&member) : NULL;
 }
 
-static gboolean
-index_is_in (const GArray *indexes, int index) {
-  if (index < 0)
-    return FALSE;
-  for (guint i = 0; i + 1 < indexes->len; i += 2)
-    if ((guint)index >= g_array_index (indexes, guint, i) && (guint)index <= g_array_index (indexes, guint, i + 1))
-      return TRUE;
-  return FALSE;
-}
-
 gboolean
 vfpool_member_matches (const VfpoolMember *member, const char *bdf, const char *pf, int index) {
   if (member->address)
     return g_strcmp0 (member->address, bdf) == 0;
   if (!pf || !g_str_equal (member->pf, pf))
     return FALSE;
-  return !member->indexes || index_is_in (member->indexes, index);
+  return !member->indexes || (index >= 0 && vfpool_numbers_contain (member->indexes, (guint)index));
 }

@@ -14,6 +14,9 @@
 #define MAX_NUMVFS 65535 /* 16 bits in the SR-IOV capability */
 #define MAX_START_GRACE 86400
 #define MAX_RELEASE_WAIT 600 /* seconds: a hook that waits keeps its hypervisor waiting */
+#define MAX_REMEMBER 36500   /* days */
+#define MAX_QUOTA 4096
+#define MAX_SEED 200 /* bytes */
 #define MAX_POOL_NAME 32
 #define POOL_NAME_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-"
 
@@ -58,6 +61,80 @@ read_release_wait (Reader *reader, const char *key, const char *value, GError **
 }
 
 static gboolean
+read_remember (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_number (reader, key, value, MAX_REMEMBER, &reader->config->remember, error);
+}
+
+static gboolean
+read_mac_seed (Reader *reader, const char *key, const char *value, GError **error) {
+  if (!*value || strlen (value) > MAX_SEED)
+    return vfpool_config_file_fail (reader->file, reader->line, error,
+                                    "%s= in [%s]: expected 1 to %d bytes of any text", key, reader->name, MAX_SEED);
+  g_free (reader->config->mac_seed);
+  reader->config->mac_seed = g_strdup (value);
+  return TRUE;
+}
+
+static gboolean
+read_policy (Reader *reader, const char *key, const char *value, GError **error) {
+  g_autofree char *problem = NULL, *shown = vfpool_config_shorten (value);
+
+  if (vfpool_policy_set (&reader->pool->policy, key, value, &problem))
+    return TRUE;
+  return vfpool_config_file_fail (reader->file, reader->line, error, "%s=%s in [%s]: %s", key, shown, reader->name,
+                                  problem);
+}
+
+static gboolean
+read_numa_nodes (Reader *reader, const char *key, const char *value, GError **error) {
+  g_autofree char *wrong = NULL, *shown = vfpool_config_shorten (value);
+
+  reader->pool->numa_nodes = vfpool_numbers_parse (value, &wrong);
+  if (reader->pool->numa_nodes)
+    return TRUE;
+  return vfpool_config_file_fail (reader->file, reader->line, error,
+                                  "%s=%s in [%s]: expected the host's NUMA nodes, as in 0-1", key, shown, reader->name);
+}
+
+static gboolean
+read_quota (Reader *reader, const char *key, const char *value, GError **error) {
+  int quota;
+
+  if (!read_number (reader, key, value, MAX_QUOTA, &quota, error))
+    return FALSE;
+  reader->pool->quota = (guint)quota;
+  return TRUE;
+}
+
+/* One of two words: @yes or @no. */
+static gboolean
+read_either (Reader *reader, const char *key, const char *value, const char *yes, const char *no, gboolean *is_yes,
+             GError **error) {
+  g_autofree char *shown = vfpool_config_shorten (value);
+
+  *is_yes = g_str_equal (value, yes);
+  if (*is_yes || g_str_equal (value, no))
+    return TRUE;
+  return vfpool_config_file_fail (reader->file, reader->line, error, "%s=%s in [%s]: expected %s or %s", key, shown,
+                                  reader->name, yes, no);
+}
+
+static gboolean
+read_sticky (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_either (reader, key, value, "yes", "no", &reader->pool->is_sticky, error);
+}
+
+static gboolean
+read_mac (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_either (reader, key, value, "generate", "keep", &reader->pool->generates_mac, error);
+}
+
+static gboolean
+read_shared_groups (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_either (reader, key, value, "together", "single", &reader->pool->groups_together, error);
+}
+
+static gboolean
 read_park (Reader *reader, const char *key, const char *value, GError **error) {
   static const char *const parks[] = { "vfio", "host", "none", NULL }; /* in the order of VfpoolPark */
   g_autofree char *shown = NULL;
@@ -74,26 +151,49 @@ read_park (Reader *reader, const char *key, const char *value, GError **error) {
                                   reader->name, vfpool_nearest_word (value, parks));
 }
 
+/* Reads a list, its parts separated by semicolons, each by @parse, into @list. */
 static gboolean
-read_members (Reader *reader, const char *key, const char *value, GError **error) {
-  g_auto (GStrv) members = g_strsplit (value, ";", -1);
-  guint n = g_strv_length (members);
+read_list (Reader *reader, const char *key, const char *value, GPtrArray *list,
+           gpointer (*parse) (const char *text, GError **error), const char *example, GError **error) {
+  g_auto (GStrv) parts = g_strsplit (value, ";", -1);
+  guint n = g_strv_length (parts);
 
-  if (n > 0 && !*g_strstrip (members[n - 1]))
+  if (n > 0 && !*g_strstrip (parts[n - 1]))
     n--; /* a list may end with its separator */
   if (n == 0)
-    return vfpool_config_file_fail (reader->file, reader->line, error,
-                                    "%s= in [%s] is empty; expected members like pf=0000:01:00.0", key, reader->name);
+    return vfpool_config_file_fail (reader->file, reader->line, error, "%s= in [%s] is empty; expected %s", key,
+                                    reader->name, example);
   for (guint i = 0; i < n; i++) {
     g_autoptr (GError) local = NULL;
-    VfpoolMember *member = vfpool_member_parse (g_strstrip (members[i]), &local);
+    gpointer part = parse (g_strstrip (parts[i]), &local);
 
-    if (!member)
+    if (!part)
       return vfpool_config_file_fail (reader->file, reader->line, error, "%s= in [%s]: %s", key, reader->name,
                                       local->message);
-    g_ptr_array_add (reader->pool->members, member);
+    g_ptr_array_add (list, part);
   }
   return TRUE;
+}
+
+static gpointer
+parse_member (const char *text, GError **error) {
+  return vfpool_member_parse (text, error);
+}
+
+static gboolean
+read_members (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_list (reader, key, value, reader->pool->members, parse_member, "members like pf=0000:01:00.0", error);
+}
+
+static gpointer
+parse_reservation (const char *text, GError **error) {
+  return vfpool_reservation_parse (text, error);
+}
+
+static gboolean
+read_reserve (Reader *reader, const char *key, const char *value, GError **error) {
+  return read_list (reader, key, value, reader->pool->reservations, parse_reservation,
+                    "reservations like guest=pve-qemu/101 count=2", error);
 }
 
 typedef struct {
@@ -105,10 +205,21 @@ typedef struct {
 
 static const KnownKey known_keys[] = {
   { "pool", "[pool NAME]", "members", read_members },
+  { "pool", "[pool NAME]", "numa", read_policy },
+  { "pool", "[pool NAME]", "placement", read_policy },
+  { "pool", "[pool NAME]", "anti-affinity", read_policy },
+  { "pool", "[pool NAME]", "numa-nodes", read_numa_nodes },
+  { "pool", "[pool NAME]", "sticky", read_sticky },
+  { "pool", "[pool NAME]", "mac", read_mac },
+  { "pool", "[pool NAME]", "quota", read_quota },
+  { "pool", "[pool NAME]", "reserve", read_reserve },
+  { "pool", "[pool NAME]", "shared-groups", read_shared_groups },
   { "pf", "[pf ADDRESS]", "numvfs", read_numvfs },
   { "pf", "[pf ADDRESS]", "park", read_park },
   { "vfpool", "[vfpool]", "start-grace", read_start_grace },
   { "vfpool", "[vfpool]", "release-wait", read_release_wait },
+  { "vfpool", "[vfpool]", "remember", read_remember },
+  { "vfpool", "[vfpool]", "mac-seed", read_mac_seed },
 };
 
 static const char *const known_kinds[] = { "pool", "pf", "vfpool", NULL };
@@ -158,6 +269,10 @@ begin_pool (Reader *reader, const char *name, GError **error) {
   pool = g_new0 (VfpoolPool, 1);
   pool->name = g_strdup (name);
   pool->members = g_ptr_array_new_with_free_func (vfpool_member_free);
+  pool->reservations = g_ptr_array_new_with_free_func (vfpool_reservation_free);
+  pool->policy = vfpool_policy_default;
+  pool->is_sticky = TRUE;
+  pool->generates_mac = TRUE;
   pool->file = g_strdup (reader->file->path);
   pool->line = reader->line;
   g_ptr_array_add (reader->config->pools, pool);

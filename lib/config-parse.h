@@ -18,3 +18,7 @@ gboolean vfpool_config_add_file (VfpoolConfig *self, const VfpoolConfigFile *fil
 /* A member as written, or NULL with VFPOOL_ERROR_BAD_CONFIG; the message has neither file nor line yet. */
 VfpoolMember *vfpool_member_parse (const char *text, GError **error);
 void vfpool_member_free (gpointer member);
+
+/* A reservation as written; likewise. */
+VfpoolReservation *vfpool_reservation_parse (const char *text, GError **error);
+void vfpool_reservation_free (gpointer reservation);

@@ -14,12 +14,15 @@
 #define CONFIG_FOLDER "/etc/vfpool/conf.d"
 #define DEFAULT_START_GRACE 120
 #define DEFAULT_RELEASE_WAIT 10
+#define DEFAULT_REMEMBER 90
 
 static void
 pool_free (gpointer data) {
   VfpoolPool *pool = data;
 
   g_ptr_array_unref (pool->members);
+  g_ptr_array_unref (pool->reservations);
+  vfpool_numbers_free (pool->numa_nodes);
   g_free (pool->name);
   g_free (pool->file);
   g_free (pool);
@@ -42,6 +45,7 @@ config_new (void) {
   self->pfs = g_ptr_array_new_with_free_func (pf_free);
   self->start_grace = DEFAULT_START_GRACE;
   self->release_wait = DEFAULT_RELEASE_WAIT;
+  self->remember = DEFAULT_REMEMBER;
   return self;
 }
 
@@ -51,6 +55,7 @@ vfpool_config_free (VfpoolConfig *self) {
     return;
   g_ptr_array_unref (self->pools);
   g_ptr_array_unref (self->pfs);
+  g_free (self->mac_seed);
   g_free (self);
 }
 

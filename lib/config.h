@@ -9,10 +9,24 @@
  *
  *   [pool lan]
  *   members=pf=0000:01:00.0; pf=0000:02:00.0 vfs=0-3,5; address=0000:03:10.0
+ *   numa=preferred           required, socket, preferred (default), ignore: see policy.h, also for the next two
+ *   placement=spread         spread (default), pack
+ *   anti-affinity=none       none (default), pf, card, pf-preferred, card-preferred
+ *   numa-nodes=0-1           the nodes of a guest that names none
+ *   sticky=yes               whether a guest gets the VF again that it had (default: yes)
+ *   mac=generate             of a guest that asks for no MAC: generate (default): always the same one; keep: the VF's
+ *   quota=2                  how many VFs of this pool one guest may have; 0 (default): any number
+ *   reserve=guest=pve-qemu/101 count=2; guest=manual/dpdk address=0000:03:10.0
+ *                            VFs that are kept for a guest
+ *   shared-groups=single     of VFs that share an IOMMU group: single (default): each by itself, to one guest at a time;
+ *                            together: who gets one gets all of them that lie in the pool
  *
  *   [vfpool]
  *   start-grace=120          seconds a guest that acquired has to appear before reconcile takes its VF back
  *   release-wait=10          seconds that release waits for a VF to be closed before it quarantines it
+ *   remember=90              days that `vfpool forget` lets what a guest had be remembered since it was last seen
+ *   mac-seed=TEXT            what generated MACs depend on besides the guest: the same on hosts that guests move between
+ *                            (see mac.h for what it is when left out)
  *
  * A member is one or more conditions KEY=VALUE, separated by blanks, all of which hold: `pf` (the VFs of this PF),
  * `vfs` (only these VF indexes; needs `pf`), `address` (one function). Unknown groups and keys are errors that name
@@ -20,18 +34,35 @@
  */
 #pragma once
 
+#include "numbers.h"
+#include "policy.h"
 #include "private.h"
 
 typedef struct {
-  char *pf;        /* BDF of the PF whose VFs are meant, or NULL */
-  GArray *indexes; /* guint ranges as pairs first, last (inclusive), or NULL for all VFs of pf */
-  char *address;   /* BDF of one function, or NULL */
+  char *pf;               /* BDF of the PF whose VFs are meant, or NULL */
+  VfpoolNumbers *indexes; /* or NULL for all VFs of pf */
+  char *address;          /* BDF of one function, or NULL */
 } VfpoolMember;
+
+/* VFs that are kept for a guest: one by its address, or a number of them. */
+typedef struct {
+  VfpoolGuestKind guest_kind;
+  char *guest_id;
+  char *address; /* or NULL */
+  guint count;   /* when there is no address */
+} VfpoolReservation;
 
 typedef struct {
   char *name;
-  GPtrArray *members; /* of VfpoolMember, in the order of the file: the order in which VFs are tried */
-  char *file;         /* where it was defined, for messages */
+  GPtrArray *members;        /* of VfpoolMember */
+  VfpoolPolicy policy;       /* nothing unset */
+  VfpoolNumbers *numa_nodes; /* or NULL */
+  gboolean is_sticky;
+  gboolean generates_mac;
+  guint quota;             /* 0: none */
+  GPtrArray *reservations; /* of VfpoolReservation */
+  gboolean groups_together;
+  char *file; /* where it was defined, for messages */
   int line;
 } VfpoolPool;
 
@@ -48,6 +79,8 @@ typedef struct {
   GPtrArray *pfs;   /* of VfpoolPfConfig */
   int start_grace;  /* seconds */
   int release_wait; /* seconds */
+  int remember;     /* days */
+  char *mac_seed;   /* or NULL */
 } VfpoolConfig;
 
 /**

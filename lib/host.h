@@ -8,6 +8,15 @@
 
 #include "config.h"
 
+/* Where a function hangs: each is an address (or begins with one) that others of the same have, too. What is farther out follows
+ * from what is farther in. */
+typedef struct {
+  char *pf;   /* its PF, or itself */
+  char *port; /* the physical port, where the PF's driver tells it (several PFs may have one); else the PF */
+  char *card; /* the device that the PF is a function of, "DDDD:BB:DD" */
+  char *link; /* the root port by which the card reaches the processor; the PF's card when there is none */
+} VfpoolPlace;
+
 /* One PCI function. Owned by the snapshot. */
 typedef struct {
   char *address;
@@ -16,8 +25,9 @@ typedef struct {
   char *driver; /* or NULL */
   gboolean is_on_vfio;
   gboolean is_bridge;
-  int iommu_group; /* -1: none */
-  int numa_node;   /* -1: unknown */
+  int iommu_group;          /* -1: none */
+  int numa_node;            /* -1: unknown */
+  const VfpoolPlace *place; /* where it hangs; filled by vfpool_host_load_place(); the VFs of a PF share the PF's */
   guint vendor, device;
   int numvfs;       /* of a PF: how many VFs it has now; -1: it cannot have any */
   int totalvfs;     /* of a PF: how many it may have; -1 */
@@ -39,6 +49,16 @@ VfpoolFunction *vfpool_host_function (VfpoolHost *self, const char *bdf);
 void vfpool_host_load_group (VfpoolHost *self, VfpoolFunction *function);
 /* Finds out whether the host itself uses @function: see hostuse.c. */
 void vfpool_host_load_use (VfpoolHost *self, VfpoolFunction *function);
+
+/* Finds out where @function hangs. */
+void vfpool_host_load_place (VfpoolHost *self, VfpoolFunction *function);
+
+/* The host's NUMA nodes that the CPUs @cpus belong to; NULL when none of them exists. For vfpool_numbers_free(). */
+VfpoolNumbers *vfpool_host_nodes_of_cpus (VfpoolHost *self, const VfpoolNumbers *cpus);
+/* All nodes of the sockets (processor packages) that @nodes lie on; a node without a processor is a socket of its own. As above. */
+VfpoolNumbers *vfpool_host_socket_of_nodes (VfpoolHost *self, const VfpoolNumbers *nodes);
+/* The node of everything, on a host that has only one; -1: it has several. */
+int vfpool_host_only_node (VfpoolHost *self);
 
 /* BDFs of all functions of the host, sorted, NULL-terminated, for g_strfreev(). */
 char **vfpool_host_addresses (VfpoolHost *self);

@@ -106,7 +106,23 @@ gboolean vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **
 /* The members of the pools as they were last seen in the boot @boot_id, as a set of strings for g_hash_table_unref(). */
 GHashTable *vfpool_ledger_members (VfpoolLedger *self, const char *boot_id, GError **error);
 
-/* The next five need a transaction. */
+/* What guests had (of VfpoolAssignment, sorted by guest and slot), for g_ptr_array_unref(). In or outside a transaction. */
+GPtrArray *vfpool_ledger_assignments (VfpoolLedger *self, GError **error);
+/* What is cordoned (of VfpoolCordon, sorted by address), likewise. */
+GPtrArray *vfpool_ledger_cordons (VfpoolLedger *self, GError **error);
+
+/* The rest needs a transaction. */
+
+/* Remembers what @lease says as what its guest has in its slot, seen now, in place of what was remembered before. */
+gboolean vfpool_ledger_remember (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
+/* Forgets what @id (nullable: anybody) had, if it was last seen before @before and has no lease (quarantined ones do not count) in
+ * that slot. @n: (out): of how many slots. */
+gboolean vfpool_ledger_forget (VfpoolLedger *self, VfpoolGuestKind kind, const char *id, gint64 before, guint *n,
+                               GError **error);
+/* Adds @cordon, or replaces the one of the same address. */
+gboolean vfpool_ledger_add_cordon (VfpoolLedger *self, const VfpoolCordon *cordon, GError **error);
+/* @existed: (out): whether there was one. */
+gboolean vfpool_ledger_remove_cordon (VfpoolLedger *self, const char *address, gboolean *existed, GError **error);
 
 /* Adds @lease with a new serial, which is also written to lease->serial. A second lease of one VF, or of one guest and
  * slot (quarantined ones do not count there), is refused by the database: VFPOOL_ERROR_IN_USE. */

@@ -72,5 +72,24 @@ struct _VfpoolLease {
   char *reason;        /* why quarantined; nullable */
 };
 
+/* What a guest had in a slot, remembered after its lease has ended: for the same VF and the same MAC the next time. */
+typedef struct {
+  VfpoolGuestKind guest_kind;
+  char *guest_id;
+  char *guest_name; /* nullable */
+  char *slot;
+  char *pool;
+  char *address;
+  char *mac;   /* that was set; nullable */
+  gint64 seen; /* when the guest last acquired or released it, microseconds since 1970 UTC */
+} VfpoolAssignment;
+
+/* A PF or VF of which nothing is handed out until it is uncordoned. */
+typedef struct {
+  char *address;
+  char *reason; /* nullable */
+  gint64 since; /* microseconds since 1970 UTC */
+} VfpoolCordon;
+
 VfpoolLease *vfpool_lease_new (void);                          /* all zero, vlan unset, one reference */
 const char *vfpool_lease_state_to_string (VfpoolLeaseState s); /* "reserved" ... as in the ledger and in status */

@@ -139,6 +139,7 @@ vfpool_request_new (VfpoolGuestKind kind, const char *id, const char *name, GErr
   self->id = g_steal_pointer (&normal);
   self->name = name ? shorten_name (name) : NULL;
   self->slots = g_ptr_array_new_with_free_func (slot_free);
+  self->policy = vfpool_policy_unset;
   return self;
 }
 
@@ -149,6 +150,8 @@ vfpool_request_free (VfpoolRequest *self) {
   g_free (self->id);
   g_free (self->name);
   g_ptr_array_unref (self->slots);
+  vfpool_numbers_free (self->nodes);
+  vfpool_numbers_free (self->cpus);
   g_free (self);
 }
 
@@ -252,6 +255,60 @@ vfpool_request_add_address (VfpoolRequest *self, const char *slot, const char *b
     }
   }
   return add_slot (self, slot, NULL, normal, mac, vlan, error);
+}
+
+static gboolean
+set_numbers (VfpoolNumbers **numbers, const char *text, const char *what, GError **error) {
+  g_autofree char *wrong = NULL, *shown = NULL;
+  VfpoolNumbers *parsed = vfpool_numbers_parse (text, &wrong);
+
+  if (parsed) {
+    vfpool_numbers_free (*numbers);
+    *numbers = parsed;
+    return TRUE;
+  }
+  shown = printable_copy (*wrong ? wrong : text, 40);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+               "'%s' is no list of the host's %s: expected one as in 0-3,8", shown, what);
+  return FALSE;
+}
+
+gboolean
+vfpool_request_set_nodes (VfpoolRequest *self, const char *nodes, GError **error) {
+  return set_numbers (&self->nodes, nodes, "NUMA nodes", error);
+}
+
+gboolean
+vfpool_request_set_cpus (VfpoolRequest *self, const char *cpus, GError **error) {
+  return set_numbers (&self->cpus, cpus, "CPUs", error);
+}
+
+gboolean
+vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error) {
+  g_autofree char *problem = NULL, *shown = NULL, *shown_key = NULL;
+
+  if (vfpool_policy_set (&self->policy, key, word, &problem))
+    return TRUE;
+  shown = printable_copy (word, 40);
+  shown_key = printable_copy (key, 40);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "there is no policy %s=%s: %s", shown_key, shown, problem);
+  return FALSE;
+}
+
+gboolean
+vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error) {
+  g_autofree char *shown = NULL;
+
+  for (guint i = 0; i < self->slots->len; i++) {
+    VfpoolSlot *s = g_ptr_array_index (self->slots, i);
+    if (!s->pool || strcmp (s->name, slot) != 0)
+      continue;
+    s->all_functions = TRUE;
+    return TRUE;
+  }
+  shown = printable_copy (slot, 40);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has no slot '%s' that asks for a pool", shown);
+  return FALSE;
 }
 
 gboolean

@@ -2,6 +2,8 @@
 /* The request inside the library: a guest and its slots, already checked. */
 #pragma once
 
+#include "numbers.h"
+#include "policy.h"
 #include "private.h"
 
 typedef struct {
@@ -10,13 +12,17 @@ typedef struct {
   char *address; /* asked for by address in normal form, or NULL */
   char *mac;     /* lower case, or NULL */
   int vlan;
+  gboolean all_functions; /* of the device that is chosen, as far as they lie in the pool */
 } VfpoolSlot;
 
 struct _VfpoolRequest {
   VfpoolGuestKind kind;
   char *id;
-  char *name;       /* nullable */
-  GPtrArray *slots; /* of VfpoolSlot */
+  char *name;           /* nullable */
+  GPtrArray *slots;     /* of VfpoolSlot */
+  VfpoolPolicy policy;  /* what is not unset goes before the pool's */
+  VfpoolNumbers *nodes; /* the host's NUMA nodes that the guest's memory is on, or NULL */
+  VfpoolNumbers *cpus;  /* the host's CPUs that it runs on, or NULL; nodes count where both are there */
 };
 
 /* Checks @id for @kind and returns it in its one spelling (UUIDs in lower case), for g_free(); NULL: BAD_INPUT. */

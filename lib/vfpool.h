@@ -197,6 +197,36 @@ gboolean vfpool_request_add_pool (VfpoolRequest *self, const char *slot, const c
 gboolean vfpool_request_add_address (VfpoolRequest *self, const char *slot, const char *bdf, const char *mac, int vlan,
                                      GError **error);
 
+/**
+ * vfpool_request_set_nodes: says on which NUMA nodes of the host the guest lives, for the policy "numa".
+ * @nodes: "0-1,3"; "^N" takes away, as libvirt writes it
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when @nodes is no such list.
+ */
+gboolean vfpool_request_set_nodes (VfpoolRequest *self, const char *nodes, GError **error);
+
+/** vfpool_request_set_cpus: the same by the host's CPUs that the guest is pinned to; the nodes count where both are known. */
+gboolean vfpool_request_set_cpus (VfpoolRequest *self, const char *cpus, GError **error);
+
+/**
+ * vfpool_request_set_policy: asks for another policy than the pools have.
+ * @key: "numa", "placement" or "anti-affinity"
+ * @word: as in the configuration: numa: required, socket, preferred, ignore; placement: spread, pack; anti-affinity: none, pf,
+ *   card, pf-preferred, card-preferred
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT.
+ */
+gboolean vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error);
+
+/**
+ * vfpool_request_set_all_functions: asks for all functions of the device that is chosen for @slot, as far as they lie in the
+ * slot's pool.
+ * @slot: a slot that was added by pool. Its further functions are leased as slots of their own: "SLOT-1", "SLOT-2" ...
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when there is no such slot.
+ */
+gboolean vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error);
+
 /** vfpool_request_is_empty: Returns: whether nothing was added. */
 gboolean vfpool_request_is_empty (const VfpoolRequest *self);
 
@@ -335,16 +365,18 @@ gboolean vfpool_check (Vfpool *self, GError **error);
  * absent is of a maybe type.
  *
  * "pfs":   address s; driver ms; netdev ms; numa_node i (-1 unknown); totalvfs u; numvfs u;
- *          vendor u, device u (PCI ids)
+ *          vendor u, device u (PCI ids); cordoned b; cordon_reason ms
  *
- * "pools": name s; total u; free u; leased u (reserved, active, releasing); quarantined u; foreign u
+ * "pools": name s; total u; free u (handed out next); leased u (reserved, active, releasing); quarantined u; foreign u;
+ *          cordoned u (would be free)
  *
  * "vfs":   address s; pf ms; index i (of the VF on its PF, from 0; -1 for a function that is no VF); pool ms;
  *          driver ms; iommu_group i (-1 none); numa_node i; vendor u; device u;
  *          state s: free (nobody holds it; one whose pool is absent is never handed out), reserved, active, releasing,
  *                   quarantined, or foreign (held by somebody vfpool did not lease to);
  *          guest m(a{sv}): kind s, id s, name ms; slot ms; mac ms and vlan mi (asked for in the lease);
- *          since mx (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one)
+ *          since mx (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one);
+ *          cordoned b (itself or its PF); cordon_reason ms
  *
  * Returns: (transfer full): a non-floating variant for g_variant_unref(), or NULL.
  */
