@@ -60,6 +60,21 @@ vfpool_address_normalize (const char *text, char bdf[VFPOOL_BDF_SIZE], GError **
   return TRUE;
 }
 
+gboolean
+vfpool_address_is_normal (const char *text) {
+  const size_t rest = strlen (":03:10.0"), shortest = strlen ("0000:03:10.0");
+  size_t length = strlen (text);
+  const char *end = text + length;
+  Address a;
+
+  if (length < shortest || length >= VFPOOL_BDF_SIZE || (length > shortest && *text == '0'))
+    return FALSE;
+  for (const char *c = text; *c; c++)
+    if (g_ascii_isupper (*c))
+      return FALSE;
+  return end[-(ssize_t)rest] == ':' && end[-5] == ':' && end[-2] == '.' && parse (text, &a);
+}
+
 int
 vfpool_address_compare (const char *a, const char *b) {
   size_t la = strlen (a), lb = strlen (b);

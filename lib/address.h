@@ -13,5 +13,8 @@
  */
 gboolean vfpool_address_normalize (const char *text, char bdf[VFPOOL_BDF_SIZE], GError **error);
 
+/* Whether @text is a BDF in normal form. Cheap: it is asked of thousands in a row. */
+gboolean vfpool_address_is_normal (const char *text);
+
 /* Orders two BDFs in normal form by domain, bus, device, function: a GCompareFunc over `const char *`. */
 int vfpool_address_compare (const char *a, const char *b);

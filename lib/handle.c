@@ -109,13 +109,13 @@ void_other_boots (Vfpool *self, VfpoolLedger *ledger, GError **error) {
 
 static void
 say_replaced (Vfpool *self, VfpoolLedger *ledger, const char *kept_as) {
-  g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, NULL);
+  g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, NULL), cordons = vfpool_ledger_cordons (ledger, NULL);
 
-  vfpool_handle_say (
-      self, VFPOOL_MESSAGE_WARNING,
-      "the ledger is damaged (%s) and was kept aside as %s; a new one has the %u leases that could still "
-      "be read of it and what the kernel shows; is the disk in order?",
-      vfpool_ledger_replaced_because (ledger), kept_as, leases ? leases->len : 0);
+  vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING,
+                     "the ledger is damaged (%s) and was kept aside as %s; a new one has the %u leases and %u cordons "
+                     "that could still be read of it and what the kernel shows; is the disk in order?",
+                     vfpool_ledger_replaced_because (ledger), kept_as, leases ? leases->len : 0,
+                     cordons ? cordons->len : 0);
 }
 
 static gboolean

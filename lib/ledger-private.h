@@ -37,6 +37,11 @@ VfpoolError vfpool_ledger_errno_code (int err);
 char *vfpool_ledger_said (const VfpoolLedger *self);
 /* Sets the error for @rc: "cannot @doing: ...". Returns FALSE, to be returned in turn. */
 gboolean vfpool_ledger_fail (VfpoolLedger *self, int rc, const char *doing, GError **error);
+/* The same of what is worth less than that a guest gets a VF or gives it back: the history, and what guests had. SQLite
+ * writes no more in a transaction that has met damage there, so the change fails, but it leaves a mark
+ * (vfpool_ledger_rollback()), and is made again on a new ledger (handle.c). For that a page that the disk does not give is
+ * damage too: writing begins at the commit, so an I/O error before is one of reading. */
+gboolean vfpool_ledger_fail_lesser (VfpoolLedger *self, int rc, const char *doing, GError **error);
 /* Runs statements that give no rows; @doing as above. */
 gboolean vfpool_ledger_run (VfpoolLedger *self, const char *sql, const char *doing, GError **error);
 /* Makes a statement; NULL with an error. For sqlite3_finalize(). */
@@ -80,14 +85,36 @@ sqlite3_stmt *vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest,
 VfpoolLease *vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong);
 /* As vfpool_ledger_add(), but the lease keeps its serial. */
 gboolean vfpool_ledger_add_as_is (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
-/* Whether every lease can be read and makes sense; as vfpool_ledger_examine(). */
+/* Whether every lease and cordon can be read and makes sense; as vfpool_ledger_examine(). */
 VfpoolLedgerHealth vfpool_ledger_examine_rows (VfpoolLedger *self, char **damage, GError **error);
+
+/* What a text is read by and must be, wherever it stands. */
+
+/* Text without a NUL in it, or NULL, for g_free(). Names and reasons are only shown, so they are made UTF-8 and not refused. */
+char *vfpool_ledger_column_text (sqlite3_stmt *stmt, int column);
+/* Binds @text (nullable), made UTF-8, as what stands in @column, counted from 0. */
+void vfpool_ledger_bind_text (sqlite3_stmt *stmt, int column, const char *text);
+gboolean vfpool_ledger_is_word (const char *text); /* printable ASCII without blanks, not empty, not endless */
+gboolean vfpool_ledger_is_mac (const char *text);
+
+/* ---- What is remembered (ledger-memory.c) ---- */
+
+#define VFPOOL_LEDGER_ASSIGNMENT_COLUMNS "guest_kind, guest_id, slot, guest_name, pool, address, mac, seen"
+#define VFPOOL_LEDGER_CORDON_COLUMNS "address, reason, since"
+
+/* Notes that the guest of @lease was seen now, if what is remembered of its slot is this VF. */
+gboolean vfpool_ledger_see (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
+/* A statement that gives whole cordons. For sqlite3_finalize(). */
+sqlite3_stmt *vfpool_ledger_select_cordons (VfpoolLedger *self, GError **error);
+/* Whether the row of these columns that @stmt is at makes sense. */
+gboolean vfpool_ledger_is_cordon (sqlite3_stmt *stmt);
+gboolean vfpool_ledger_is_assignment (sqlite3_stmt *stmt);
 
 /* ---- Damage (ledger-salvage.c) ---- */
 
 /* Leaves a mark that the file is not in order though its leases can be read, best effort. */
 void vfpool_ledger_mark_damaged (VfpoolLedger *self);
 gboolean vfpool_ledger_is_marked_damaged (VfpoolLedger *self);
-/* Copies the leases and the history that can still be read of @from, which may be damaged in any way, into @to, a new
- * ledger. FALSE: @to could not be written. */
+/* Copies the leases, the cordons, what guests had and the history that can still be read of @from, which may be damaged in any
+ * way, into @to, a new ledger. FALSE: @to could not be written. */
 gboolean vfpool_ledger_salvage (VfpoolLedger *from, VfpoolLedger *to, GError **error);

@@ -58,8 +58,8 @@ enum {
 
 /* ---- What a lease must be ---- */
 
-static gboolean
-is_word (const char *text) {
+gboolean
+vfpool_ledger_is_word (const char *text) {
   size_t length = text ? strlen (text) : 0;
 
   if (length == 0 || length > MAX_TEXT)
@@ -70,19 +70,12 @@ is_word (const char *text) {
   return TRUE;
 }
 
-static gboolean
-is_mac (const char *text) {
+gboolean
+vfpool_ledger_is_mac (const char *text) {
   for (int i = 0; i < 17; i++)
     if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit (text[i]))
       return FALSE;
   return !text[17];
-}
-
-static gboolean
-is_normal_address (const char *text) {
-  char bdf[VFPOOL_BDF_SIZE];
-
-  return text && vfpool_address_normalize (text, bdf, NULL) && g_str_equal (text, bdf);
 }
 
 static gboolean
@@ -97,8 +90,8 @@ is_switch (int value) {
 
 static gboolean
 is_saved (const VfpoolVfnet *saved) {
-  return (!*saved->mac || is_mac (saved->mac)) && is_vlan (saved->vlan) && saved->vlan_qos >= 0 && saved->vlan_qos <= 7
-         && saved->vlan_proto >= 0 && saved->vlan_proto <= 0xffff && is_switch (saved->trust)
+  return (!*saved->mac || vfpool_ledger_is_mac (saved->mac)) && is_vlan (saved->vlan) && saved->vlan_qos >= 0
+         && saved->vlan_qos <= 7 && saved->vlan_proto >= 0 && saved->vlan_proto <= 0xffff && is_switch (saved->trust)
          && is_switch (saved->spoof_check) && saved->min_rate >= 0 && saved->max_rate >= -1 && saved->link_state >= -1
          && saved->link_state <= 2;
 }
@@ -106,25 +99,25 @@ is_saved (const VfpoolVfnet *saved) {
 /* Returns: the field of @lease that makes no sense, or NULL. */
 static const char *
 wrong_field (const VfpoolLease *lease) {
-  if (!is_normal_address (lease->address))
+  if (!lease->address || !vfpool_address_is_normal (lease->address))
     return "address";
   if ((guint)lease->guest_kind > VFPOOL_GUEST_MANUAL)
     return "guest_kind";
-  if (!is_word (lease->guest_id))
+  if (!vfpool_ledger_is_word (lease->guest_id))
     return "guest_id";
-  if (!is_word (lease->slot))
+  if (!vfpool_ledger_is_word (lease->slot))
     return "slot";
-  if (!is_word (lease->pool))
+  if (!vfpool_ledger_is_word (lease->pool))
     return "pool";
   if ((guint)lease->state > VFPOOL_LEASE_QUARANTINED)
     return "state";
-  if (lease->mac && !is_mac (lease->mac))
+  if (lease->mac && !vfpool_ledger_is_mac (lease->mac))
     return "mac";
   if (!is_vlan (lease->vlan))
     return "vlan";
   if (!is_saved (&lease->saved))
     return "saved_*";
-  if (!is_word (lease->boot_id))
+  if (!vfpool_ledger_is_word (lease->boot_id))
     return "boot_id";
   if (lease->worker_pid < 0 || lease->worker_start < 0)
     return "worker";
@@ -133,9 +126,8 @@ wrong_field (const VfpoolLease *lease) {
 
 /* ---- Reading ---- */
 
-/* Text without a NUL in it, or NULL. Names and reasons are only shown, so they are made UTF-8 and not refused. */
-static char *
-column_text (sqlite3_stmt *stmt, int column) {
+char *
+vfpool_ledger_column_text (sqlite3_stmt *stmt, int column) {
   const char *text = (const char *)sqlite3_column_text (stmt, column);
 
   if (!text || strlen (text) != (size_t)sqlite3_column_bytes (stmt, column))
@@ -157,7 +149,7 @@ state_from_string (const char *text, VfpoolLeaseState *state) {
 /* Returns FALSE when the MAC cannot be one; the rest is looked at by wrong_field(). */
 static gboolean
 read_saved (sqlite3_stmt *stmt, VfpoolVfnet *saved) {
-  g_autofree char *mac = column_text (stmt, SAVED_MAC);
+  g_autofree char *mac = vfpool_ledger_column_text (stmt, SAVED_MAC);
 
   saved->vlan = sqlite3_column_int (stmt, SAVED_VLAN);
   saved->vlan_qos = sqlite3_column_int (stmt, SAVED_QOS);
@@ -172,29 +164,29 @@ read_saved (sqlite3_stmt *stmt, VfpoolVfnet *saved) {
 
 static void
 read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
-  lease->address = column_text (stmt, ADDRESS);
+  lease->address = vfpool_ledger_column_text (stmt, ADDRESS);
   lease->serial = sqlite3_column_int64 (stmt, SERIAL);
-  lease->guest_id = column_text (stmt, GUEST_ID);
-  lease->guest_name = column_text (stmt, GUEST_NAME);
-  lease->slot = column_text (stmt, SLOT);
-  lease->pool = column_text (stmt, POOL);
+  lease->guest_id = vfpool_ledger_column_text (stmt, GUEST_ID);
+  lease->guest_name = vfpool_ledger_column_text (stmt, GUEST_NAME);
+  lease->slot = vfpool_ledger_column_text (stmt, SLOT);
+  lease->pool = vfpool_ledger_column_text (stmt, POOL);
   lease->by_pool = sqlite3_column_int (stmt, BY_POOL) != 0;
-  lease->mac = column_text (stmt, MAC);
+  lease->mac = vfpool_ledger_column_text (stmt, MAC);
   lease->vlan = sqlite3_column_int (stmt, VLAN);
   lease->has_saved = sqlite3_column_int (stmt, HAS_SAVED) != 0;
-  lease->boot_id = column_text (stmt, BOOT_ID);
+  lease->boot_id = vfpool_ledger_column_text (stmt, BOOT_ID);
   lease->worker_pid = sqlite3_column_int64 (stmt, WORKER_PID);
   lease->worker_start = sqlite3_column_int64 (stmt, WORKER_START);
   lease->since = sqlite3_column_int64 (stmt, SINCE);
   lease->since_boot = sqlite3_column_int64 (stmt, SINCE_BOOT);
-  lease->reason = column_text (stmt, REASON);
+  lease->reason = vfpool_ledger_column_text (stmt, REASON);
 }
 
 VfpoolLease *
 vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong) {
   g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
-  g_autofree char *kind = column_text (stmt, GUEST_KIND);
-  g_autofree char *state = column_text (stmt, STATE);
+  g_autofree char *kind = vfpool_ledger_column_text (stmt, GUEST_KIND);
+  g_autofree char *state = vfpool_ledger_column_text (stmt, STATE);
   g_autofree char *shown = NULL;
   const char *field;
 
@@ -256,23 +248,46 @@ vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **erro
   return vfpool_ledger_prepare (self, sql, "read the leases", error);
 }
 
-VfpoolLedgerHealth
-vfpool_ledger_examine_rows (VfpoolLedger *self, char **damage, GError **error) {
-  sqlite3_stmt *stmt = vfpool_ledger_select_leases (self, "", error);
+static char *
+lease_fault (sqlite3_stmt *stmt) {
+  char *wrong = NULL;
+
+  vfpool_lease_unref (vfpool_ledger_read_row (stmt, &wrong));
+  return wrong;
+}
+
+static char *
+cordon_fault (sqlite3_stmt *stmt) {
+  return vfpool_ledger_is_cordon (stmt) ? NULL : g_strdup ("the row of a cordon makes no sense");
+}
+
+/* Whether all rows of @stmt (nullable: its error is set), which is freed, make sense: @fault says what does not, or NULL. */
+static VfpoolLedgerHealth
+examine_each (VfpoolLedger *self, sqlite3_stmt *stmt, char *(*fault) (sqlite3_stmt *), char **damage, GError **error) {
   int rc = SQLITE_DONE;
 
   if (!stmt)
     return VFPOOL_LEDGER_FAILED;
   while (!*damage && (rc = sqlite3_step (stmt)) == SQLITE_ROW)
-    vfpool_lease_unref (vfpool_ledger_read_row (stmt, damage));
+    *damage = fault (stmt);
   if (vfpool_ledger_rc_is_damage (rc))
     *damage = g_strdup (sqlite3_errmsg (self->db));
   else if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-    vfpool_ledger_fail (self, rc, "read the leases", error);
+    vfpool_ledger_fail (self, rc, "read the ledger", error);
   sqlite3_finalize (stmt);
   if (*damage)
     return VFPOOL_LEDGER_DAMAGED;
   return rc == SQLITE_DONE ? VFPOOL_LEDGER_GOOD : VFPOOL_LEDGER_FAILED;
+}
+
+VfpoolLedgerHealth
+vfpool_ledger_examine_rows (VfpoolLedger *self, char **damage, GError **error) {
+  VfpoolLedgerHealth health =
+      examine_each (self, vfpool_ledger_select_leases (self, "", error), lease_fault, damage, error);
+
+  if (health != VFPOOL_LEDGER_GOOD)
+    return health;
+  return examine_each (self, vfpool_ledger_select_cordons (self, error), cordon_fault, damage, error);
 }
 
 GPtrArray *
@@ -323,8 +338,8 @@ can_be_written (const VfpoolLedger *self, const VfpoolLease *lease, GError **err
   return FALSE;
 }
 
-static void
-bind_text (sqlite3_stmt *stmt, int column, const char *text) {
+void
+vfpool_ledger_bind_text (sqlite3_stmt *stmt, int column, const char *text) {
   g_autofree char *valid = text ? g_utf8_make_valid (text, -1) : NULL;
 
   sqlite3_bind_text (stmt, column + 1, valid, -1, SQLITE_TRANSIENT); /* NULL binds NULL */
@@ -332,19 +347,19 @@ bind_text (sqlite3_stmt *stmt, int column, const char *text) {
 
 static void
 bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
-  bind_text (stmt, ADDRESS, lease->address);
+  vfpool_ledger_bind_text (stmt, ADDRESS, lease->address);
   sqlite3_bind_int64 (stmt, SERIAL + 1, serial);
-  bind_text (stmt, GUEST_KIND, vfpool_guest_kind_to_string (lease->guest_kind));
-  bind_text (stmt, GUEST_ID, lease->guest_id);
-  bind_text (stmt, GUEST_NAME, lease->guest_name);
-  bind_text (stmt, SLOT, lease->slot);
-  bind_text (stmt, POOL, lease->pool);
-  bind_text (stmt, STATE, vfpool_lease_state_to_string (lease->state));
+  vfpool_ledger_bind_text (stmt, GUEST_KIND, vfpool_guest_kind_to_string (lease->guest_kind));
+  vfpool_ledger_bind_text (stmt, GUEST_ID, lease->guest_id);
+  vfpool_ledger_bind_text (stmt, GUEST_NAME, lease->guest_name);
+  vfpool_ledger_bind_text (stmt, SLOT, lease->slot);
+  vfpool_ledger_bind_text (stmt, POOL, lease->pool);
+  vfpool_ledger_bind_text (stmt, STATE, vfpool_lease_state_to_string (lease->state));
   sqlite3_bind_int (stmt, BY_POOL + 1, lease->by_pool != 0);
-  bind_text (stmt, MAC, lease->mac);
+  vfpool_ledger_bind_text (stmt, MAC, lease->mac);
   sqlite3_bind_int (stmt, VLAN + 1, lease->vlan);
   sqlite3_bind_int (stmt, HAS_SAVED + 1, lease->has_saved != 0);
-  bind_text (stmt, SAVED_MAC, *lease->saved.mac ? lease->saved.mac : NULL);
+  vfpool_ledger_bind_text (stmt, SAVED_MAC, *lease->saved.mac ? lease->saved.mac : NULL);
   sqlite3_bind_int (stmt, SAVED_VLAN + 1, lease->saved.vlan);
   sqlite3_bind_int (stmt, SAVED_QOS + 1, lease->saved.vlan_qos);
   sqlite3_bind_int (stmt, SAVED_VLAN_PROTO + 1, lease->saved.vlan_proto);
@@ -353,12 +368,12 @@ bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
   sqlite3_bind_int (stmt, SAVED_MIN_RATE + 1, lease->saved.min_rate);
   sqlite3_bind_int (stmt, SAVED_MAX_RATE + 1, lease->saved.max_rate);
   sqlite3_bind_int (stmt, SAVED_LINK_STATE + 1, lease->saved.link_state);
-  bind_text (stmt, BOOT_ID, lease->boot_id);
+  vfpool_ledger_bind_text (stmt, BOOT_ID, lease->boot_id);
   sqlite3_bind_int64 (stmt, WORKER_PID + 1, lease->worker_pid);
   sqlite3_bind_int64 (stmt, WORKER_START + 1, lease->worker_start);
   sqlite3_bind_int64 (stmt, SINCE + 1, lease->since);
   sqlite3_bind_int64 (stmt, SINCE_BOOT + 1, lease->since_boot);
-  bind_text (stmt, REASON, lease->reason);
+  vfpool_ledger_bind_text (stmt, REASON, lease->reason);
 }
 
 static gboolean
@@ -482,21 +497,16 @@ vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **err
   stmt = vfpool_ledger_prepare (self, "DELETE FROM lease WHERE address = ? AND serial = ?", "end a lease", error);
   if (!stmt)
     return FALSE;
-  bind_text (stmt, 0, lease->address);
+  vfpool_ledger_bind_text (stmt, 0, lease->address);
   sqlite3_bind_int64 (stmt, 2, lease->serial);
-  return change_row (self, stmt, lease, error);
+  return change_row (self, stmt, lease, error) && vfpool_ledger_see (self, lease, error);
 }
 
 /* ---- History ---- */
 
-/* A bad block under old history must not keep a VF with a guest that is gone. SQLite writes no more in a transaction that has
- * met damage, so the change fails, but it leaves a mark (vfpool_ledger_rollback()), and is made again on a new ledger
- * (handle.c). Writing begins at the commit, so that an I/O error before is one of reading. */
 static gboolean
 fail_history (VfpoolLedger *self, int rc, GError **error) {
-  if ((rc & 0xff) == SQLITE_IOERR)
-    self->met_damage = TRUE;
-  return vfpool_ledger_fail (self, rc, "write the history", error);
+  return vfpool_ledger_fail_lesser (self, rc, "write the history", error);
 }
 
 static gboolean
@@ -534,7 +544,7 @@ vfpool_ledger_note (VfpoolLedger *self, const VfpoolLease *lease, const char *ev
   if (!stmt)
     return FALSE;
   for (size_t i = 0; i < G_N_ELEMENTS (texts); i++)
-    bind_text (stmt, (int)i, texts[i]);
+    vfpool_ledger_bind_text (stmt, (int)i, texts[i]);
   sqlite3_bind_int64 (stmt, G_N_ELEMENTS (texts) + 1, g_get_real_time ());
   rc = sqlite3_step (stmt);
   sqlite3_finalize (stmt);

@@ -5,12 +5,12 @@
  * read from both ends of their table, up to the bad page from either side, each is checked as strictly as ever, and
  * those that make sense go to the new ledger with the serials they had, so that a process in the middle of its work finds
  * its own again. What was lost between the ends the kernel's view has to show (rebuild.c), and where that differs
- * from an old lease it is right. The history goes over the same way.
+ * from an old lease it is right. Cordons, what guests had, and the history go over the same way.
  */
 #include "ledger-private.h"
 
 /* SQLite refuses to go on after the first page that is damaged. */
-static const char *const ends[] = { "ASC", "DESC" };
+static const char *const ends[] = { "ORDER BY address", "ORDER BY address DESC" };
 
 /* ---- The mark ---- */
 
@@ -51,8 +51,7 @@ copy_lease (VfpoolLedger *to, const VfpoolLease *lease, GError **error) {
 /* @all: (out): the whole table could be read. */
 static gboolean
 copy_leases (VfpoolLedger *from, VfpoolLedger *to, const char *end, gboolean *all, GError **error) {
-  g_autofree char *order = g_strconcat ("ORDER BY address ", end, NULL);
-  sqlite3_stmt *stmt = vfpool_ledger_select_leases (from, order, NULL);
+  sqlite3_stmt *stmt = vfpool_ledger_select_leases (from, end, NULL);
   int rc = SQLITE_ERROR;
   gboolean ok = TRUE;
 
@@ -67,57 +66,102 @@ copy_leases (VfpoolLedger *from, VfpoolLedger *to, const char *end, gboolean *al
   return ok;
 }
 
-/* ---- History ---- */
+/* ---- What goes over row by row ---- */
+
+typedef struct {
+  const char *name;
+  const char *columns;
+  const char *places;                   /* for as many values */
+  const char *order[2];                 /* by its key, from either end */
+  gboolean (*is_good) (sqlite3_stmt *); /* NULL: what the new ledger's own rules let in is */
+} Table;
+
+static const Table tables[] = {
+  { "cordon", VFPOOL_LEDGER_CORDON_COLUMNS, "?, ?, ?", { "address", "address DESC" }, vfpool_ledger_is_cordon },
+  { "assignment",
+    VFPOOL_LEDGER_ASSIGNMENT_COLUMNS,
+    "?, ?, ?, ?, ?, ?, ?, ?",
+    { "guest_kind, guest_id, slot", "guest_kind DESC, guest_id DESC, slot DESC" },
+    vfpool_ledger_is_assignment },
+  { "history",
+    "id, time, event, address, guest_kind, guest_id, guest_name, slot, pool, detail",
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?",
+    { "id", "id DESC" },
+    NULL },
+};
 
 static int
-copy_line (sqlite3_stmt *from, sqlite3_stmt *to) {
+copy_row (sqlite3_stmt *from, sqlite3_stmt *to) {
+  int rc;
+
   for (int i = 0; i < sqlite3_column_count (from); i++)
     sqlite3_bind_value (to, i + 1, sqlite3_column_value (from, i));
   sqlite3_step (to);
-  return sqlite3_reset (to); /* the step's own answer, but for a row */
+  rc = sqlite3_reset (to); /* the step's own answer, but for a row */
+  if ((rc & 0xff) == SQLITE_CONSTRAINT || rc == SQLITE_MISMATCH)
+    return SQLITE_OK; /* damaged: of another type */
+  return rc;
+}
+
+/* @rc: (out): how reading ended; a ledger of an older version may not have the table. */
+static int
+copy_rows (const Table *table, sqlite3_stmt *from, sqlite3_stmt *to, int *rc) {
+  int written = SQLITE_OK;
+
+  *rc = SQLITE_ERROR;
+  while (from && written == SQLITE_OK && (*rc = sqlite3_step (from)) == SQLITE_ROW)
+    if (!table->is_good || table->is_good (from))
+      written = copy_row (from, to);
+  return written;
 }
 
 static gboolean
-copy_history (VfpoolLedger *from, VfpoolLedger *to, const char *end, gboolean *all, GError **error) {
-  g_autofree char *select = g_strdup_printf ("SELECT id, time, event, address, guest_kind, guest_id, guest_name, slot, "
-                                             "pool, detail FROM history ORDER BY id %s",
-                                             end);
-  sqlite3_stmt *lines = vfpool_ledger_prepare (from, select, "read the history", NULL);
-  sqlite3_stmt *insert = vfpool_ledger_prepare (
-      to,
-      "INSERT OR IGNORE INTO history (id, time, event, address, guest_kind, guest_id, guest_name, slot, pool, detail) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "write the history", error);
-  int rc = SQLITE_ERROR, written = SQLITE_OK;
+copy_table (VfpoolLedger *from, VfpoolLedger *to, const Table *table, const char *order, gboolean *all,
+            GError **error) {
+  g_autofree char *select = g_strdup_printf ("SELECT %s FROM %s ORDER BY %s", table->columns, table->name, order);
+  g_autofree char *insert =
+      g_strdup_printf ("INSERT OR IGNORE INTO %s (%s) VALUES (%s)", table->name, table->columns, table->places);
+  g_autofree char *doing = g_strdup_printf ("write the table %s", table->name);
+  sqlite3_stmt *reader = vfpool_ledger_prepare (from, select, doing, NULL);
+  sqlite3_stmt *writer = vfpool_ledger_prepare (to, insert, doing, error);
+  int rc = SQLITE_ERROR, written = writer ? copy_rows (table, reader, writer, &rc) : SQLITE_OK;
+  gboolean ok = writer && written == SQLITE_OK;
 
-  while (lines && insert && written == SQLITE_OK && (rc = sqlite3_step (lines)) == SQLITE_ROW) {
-    written = copy_line (lines, insert);
-    if ((written & 0xff) == SQLITE_CONSTRAINT || written == SQLITE_MISMATCH)
-      written = SQLITE_OK; /* damaged: of another type */
-  }
   if (written != SQLITE_OK)
-    vfpool_ledger_fail (to, written, "write the history", error);
-  sqlite3_finalize (lines);
-  sqlite3_finalize (insert);
+    vfpool_ledger_fail (to, written, doing, error);
+  sqlite3_finalize (reader);
+  sqlite3_finalize (writer);
   *all = rc == SQLITE_DONE;
-  return insert && written == SQLITE_OK;
+  return ok;
 }
 
 /* ---- All ---- */
 
 static gboolean
-copy_from_both_ends (VfpoolLedger *from, VfpoolLedger *to,
-                     gboolean (*copy) (VfpoolLedger *, VfpoolLedger *, const char *, gboolean *, GError **),
-                     GError **error) {
+copy_all_leases (VfpoolLedger *from, VfpoolLedger *to, GError **error) {
   gboolean all = FALSE;
 
   for (size_t i = 0; i < G_N_ELEMENTS (ends) && !all; i++)
-    if (!copy (from, to, ends[i], &all, error))
+    if (!copy_leases (from, to, ends[i], &all, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+copy_whole_table (VfpoolLedger *from, VfpoolLedger *to, const Table *table, GError **error) {
+  gboolean all = FALSE;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (table->order) && !all; i++)
+    if (!copy_table (from, to, table, table->order[i], &all, error))
       return FALSE;
   return TRUE;
 }
 
 gboolean
 vfpool_ledger_salvage (VfpoolLedger *from, VfpoolLedger *to, GError **error) {
-  return copy_from_both_ends (from, to, copy_leases, error) && copy_from_both_ends (from, to, copy_history, error);
+  gboolean ok = copy_all_leases (from, to, error);
+
+  for (size_t i = 0; ok && i < G_N_ELEMENTS (tables); i++)
+    ok = copy_whole_table (from, to, &tables[i], error);
+  return ok;
 }

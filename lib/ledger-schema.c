@@ -4,8 +4,8 @@
  * lease a VF, one VF a slot of a guest) are constraints, so that they hold whatever the code does.
  *
  * Every VM start opens the ledger, so the look is cheap: the header says whose file it is, the schema that the tables
- * are there, and quick_check goes over the few pages of the leases, which are read next anyway. The history, the larger
- * part, is not gone over; damage in it shows when it is written to.
+ * are there, and quick_check goes over the few pages of the leases and cordons, which are read next anyway. The history and
+ * what is remembered of guests, the larger part, are not gone over; damage in them shows when they are read or written.
  */
 #include "ledger-private.h"
 
@@ -13,10 +13,25 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x7666706f /* "vfpo", in the header at byte 68, where file(1) looks */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* The members of the pools as they were last seen, to tell what appeared and what vanished (members.c). */
 #define MEMBER_TABLE "CREATE TABLE member (name TEXT PRIMARY KEY, boot_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+
+#define KIND_COLUMN "guest_kind TEXT NOT NULL CHECK (guest_kind IN ('libvirt', 'pve-qemu', 'pve-lxc', 'manual')),"
+
+/* What guests had, and what is cordoned (ledger-memory.c). */
+#define MEMORY_TABLES                                                                                                  \
+  "CREATE TABLE assignment (" KIND_COLUMN "  guest_id TEXT NOT NULL,"                                                  \
+  "  slot TEXT NOT NULL,"                                                                                              \
+  "  guest_name TEXT,"                                                                                                 \
+  "  pool TEXT NOT NULL,"                                                                                              \
+  "  address TEXT NOT NULL,"                                                                                           \
+  "  mac TEXT,"                                                                                                        \
+  "  seen INTEGER NOT NULL,"                                                                                           \
+  "  PRIMARY KEY (guest_kind, guest_id, slot)"                                                                         \
+  ") STRICT, WITHOUT ROWID;"                                                                                           \
+  "CREATE TABLE cordon (address TEXT PRIMARY KEY, reason TEXT, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 
 /* Serials begin at the time of creation in microseconds and count up from there, so that a new ledger never gives one
  * that an earlier one gave. */
@@ -25,8 +40,7 @@ static const char schema[] =
     "CREATE TABLE lease ("
     "  address TEXT PRIMARY KEY,"
     "  serial INTEGER NOT NULL,"
-    "  guest_kind TEXT NOT NULL CHECK (guest_kind IN ('libvirt', 'pve-qemu', 'pve-lxc', 'manual')),"
-    "  guest_id TEXT NOT NULL,"
+    "  " KIND_COLUMN "  guest_id TEXT NOT NULL,"
     "  guest_name TEXT,"
     "  slot TEXT NOT NULL,"
     "  pool TEXT NOT NULL,"
@@ -67,13 +81,17 @@ static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES"
     "  ('serial', CAST ((julianday ('now') - 2440587.5) * 86400000000 AS INTEGER)),"
-    "  ('rebuild', %d);" MEMBER_TABLE "PRAGMA application_id = %d;"
+    "  ('rebuild', %d);" MEMBER_TABLE MEMORY_TABLES "PRAGMA application_id = %d;"
     "PRAGMA user_version = %d;"
     "COMMIT;";
 
 #define ADD_COLUMN(name, value) "ALTER TABLE lease ADD COLUMN " #name " INTEGER NOT NULL DEFAULT " #value ";"
 
-static const char upgrade_from_1[] = VFPOOL_LEDGER_NEW_COLUMNS (ADD_COLUMN) MEMBER_TABLE "PRAGMA user_version = 2;";
+/* From each version to the next one, from 1 on. */
+static const char *const upgrades[SCHEMA_VERSION - 1] = {
+  VFPOOL_LEDGER_NEW_COLUMNS (ADD_COLUMN) MEMBER_TABLE "PRAGMA user_version = 2;",
+  MEMORY_TABLES "PRAGMA user_version = 3;",
+};
 
 gboolean
 vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error) {
@@ -123,9 +141,11 @@ static const struct {
   const char *expected;
   const char *damage;
 } checks[] = {
-  { "SELECT count (*) FROM sqlite_schema WHERE name IN ('lease', 'lease_slot', 'history', 'meta', 'member')", "5",
-    "some of its tables are missing" },
+  { "SELECT count (*) FROM sqlite_schema WHERE name IN ('lease', 'lease_slot', 'history', 'meta', 'member', "
+    "'assignment', 'cordon')",
+    "7", "some of its tables are missing" },
   { "PRAGMA quick_check (lease)", "ok", "the pages of the leases do not fit together" },
+  { "PRAGMA quick_check (cordon)", "ok", "the pages of the cordons do not fit together" },
   { "SELECT count (*) FROM meta WHERE name IN ('serial', 'rebuild')", "2", "its counters are missing" },
 };
 
@@ -201,6 +221,15 @@ vfpool_ledger_examine (VfpoolLedger *self, char **damage, GError **error) {
   return health;
 }
 
+static int
+upgrade_from (VfpoolLedger *self, int version) {
+  int rc = SQLITE_OK;
+
+  for (int v = MAX (version, 1); rc == SQLITE_OK && v < SCHEMA_VERSION; v++)
+    rc = sqlite3_exec (self->db, upgrades[v - 1], NULL, NULL, NULL);
+  return rc;
+}
+
 VfpoolLedgerHealth
 vfpool_ledger_upgrade (VfpoolLedger *self, char **damage, GError **error) {
   static const char doing[] = "bring the ledger up to date";
@@ -211,9 +240,9 @@ vfpool_ledger_upgrade (VfpoolLedger *self, char **damage, GError **error) {
   if (!vfpool_ledger_begin (self, error))
     return VFPOOL_LEDGER_FAILED;
   rc = read_first (self->db, "PRAGMA user_version", &version);
-  if (rc == SQLITE_ROW && atoi (version) == 1) /* else another process was first */
-    rc = sqlite3_exec (self->db, upgrade_from_1, NULL, NULL, NULL);
-  if (rc != SQLITE_ROW && rc != SQLITE_OK)
+  if (rc == SQLITE_ROW) /* which may be the newest one now: another process was first */
+    rc = upgrade_from (self, atoi (version));
+  if (rc != SQLITE_OK)
     health = judge (self, rc, doing, damage, error);
   if (health == VFPOOL_LEDGER_GOOD && vfpool_ledger_commit (self, error))
     return vfpool_ledger_examine (self, damage, error);

@@ -98,6 +98,13 @@ vfpool_ledger_fail (VfpoolLedger *self, int rc, const char *doing, GError **erro
   return FALSE;
 }
 
+gboolean
+vfpool_ledger_fail_lesser (VfpoolLedger *self, int rc, const char *doing, GError **error) {
+  if ((rc & 0xff) == SQLITE_IOERR)
+    self->met_damage = TRUE;
+  return vfpool_ledger_fail (self, rc, doing, error);
+}
+
 sqlite3_stmt *
 vfpool_ledger_prepare (VfpoolLedger *self, const char *sql, const char *doing, GError **error) {
   sqlite3_stmt *stmt = NULL;

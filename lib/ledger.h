@@ -7,8 +7,9 @@
  * inside, so waiting for it is bounded (5 s, then VFPOOL_ERROR_BUSY). WAL mode with synchronous=NORMAL.
  *
  * What becomes of it when things go wrong. "Kept aside": renamed to ledger.db.unusable-TIME with all that belongs to it,
- * never deleted; a new ledger has the leases and the lines of history that can still be read, and then what the
- * kernel shows of open IOMMU groups (rebuild.c). A warning says so; what was asked for is done.
+ * never deleted; a new ledger has the leases, the cordons, what guests had, and the lines of history that can still be read,
+ * and then what the kernel shows of open IOMMU groups (rebuild.c). A warning says so; what was asked for is done. Cordons and
+ * what guests had (ledger-memory.c) outlive a reboot.
  *
  *   situation                           outcome                                                   survives
  *   kill -9 at any moment               nothing to mend                                           all that was reported as
@@ -19,15 +20,15 @@
  *                                                                                                 folding of the log
  *   kill -9 while it is replaced        the next one finishes it                                  all that was saved
  *   no ledger, nothing left of one      made, empty
- *   file cut, garbage in the leases,    kept aside                                                leases and history from
- *   a row that makes no sense                                                                     both ends of their tables
- *                                                                                                 up to the bad pages
- *   garbage in page 1, in the log's     kept aside                                                open groups; leases and
- *   head, no tables, no ledger at all                                                             history of the file if it
- *                                                                                                 can be read
- *   garbage in the history, or a page   not met: nothing. Met by a change: that is undone, the    all leases; history from
- *   of it that cannot be read           file is marked, kept aside, and the change made again     both ends
- *                                       (handle.c)
+ *   file cut, garbage in the leases or  kept aside                                                each table from both ends
+ *   the cordons, a row of theirs that                                                             up to the bad pages
+ *   makes no sense
+ *   garbage in page 1, in the log's     kept aside                                                open groups; what of the
+ *   head, no tables, no ledger at all                                                             file can be read
+ *   garbage in the history or in what   not met: nothing. Met by a change: that is undone, the    all leases and cordons;
+ *   guests had, or a page of it that    file is marked, kept aside, and the change made again     the rest from both ends
+ *   cannot be read                      (handle.c)
+ *   what a guest had makes no sense     passed over                                               all else
  *   I/O error when the leases are read  KERNEL, the file is left alone: the disk may come back   all
  *   -wal or hot -journal of another     SQLite plays it; what comes out is examined like any      what can be read
  *   database                            file, and mostly kept aside, the journal with it
@@ -106,7 +107,8 @@ gboolean vfpool_ledger_find (VfpoolLedger *self, const char *bdf, VfpoolLease **
 /* The members of the pools as they were last seen in the boot @boot_id, as a set of strings for g_hash_table_unref(). */
 GHashTable *vfpool_ledger_members (VfpoolLedger *self, const char *boot_id, GError **error);
 
-/* What guests had (of VfpoolAssignment, sorted by guest and slot), for g_ptr_array_unref(). In or outside a transaction. */
+/* What guests had (of VfpoolAssignment, sorted by guest and slot), for g_ptr_array_unref(). In or outside a transaction. Those
+ * of 20000 slots at most; where there are more, the ones not seen for longest have been dropped. */
 GPtrArray *vfpool_ledger_assignments (VfpoolLedger *self, GError **error);
 /* What is cordoned (of VfpoolCordon, sorted by address), likewise. */
 GPtrArray *vfpool_ledger_cordons (VfpoolLedger *self, GError **error);
@@ -130,7 +132,8 @@ gboolean vfpool_ledger_add (VfpoolLedger *self, VfpoolLease *lease, GError **err
 /* Writes all fields of @lease over the row of the same address *and serial*; when there is no such row (somebody
  * changed it since it was read): VFPOOL_ERROR_BUSY. With @new_serial the row and @lease get a new serial. */
 gboolean vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_serial, GError **error);
-/* Removes the row of the same address and serial; VFPOOL_ERROR_BUSY as above. */
+/* Removes the row of the same address and serial; VFPOOL_ERROR_BUSY as above. Where it is remembered that the guest had this VF
+ * in this slot, it was last seen now. */
 gboolean vfpool_ledger_remove (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
 /* Replaces the members of the pools (a set of strings) that are remembered as seen in the boot @boot_id. */
 gboolean vfpool_ledger_set_members (VfpoolLedger *self, const char *boot_id, GHashTable *members, GError **error);

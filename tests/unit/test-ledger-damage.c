@@ -70,6 +70,8 @@ static const struct {
   { "no leases", "DROP TABLE lease;" FOLD, "", -1, 0, 0, 0 },
   { "no rule for slots", "DROP INDEX lease_slot;" FOLD, "", -1, 0, 0, 0, 2 },
   { "no history", "DROP TABLE history;" FOLD, "", -1, 0, 0, 0, 2 },
+  { "no assignments", "DROP TABLE assignment;" FOLD, "", -1, 0, 0, 0, 2 },
+  { "no cordons", "DROP TABLE cordon;" FOLD, "", -1, 0, 0, 0, 2 },
   { "no counter", "DELETE FROM meta WHERE name = 'serial';" FOLD, "", -1, 0, 0, 0, 2 },
   { "a lease in no state", "PRAGMA ignore_check_constraints = 1; UPDATE lease SET state = 'lost';" FOLD, "", -1, 0, 0,
     0 },
@@ -231,20 +233,27 @@ newer_ledger_is_left_alone (void **state) {
   g_autofree char *replaced = NULL;
 
   make_ledger (f);
-  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 3;"));
+  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 4;"));
   assert_null (vfpool_ledger_open (f->root, &replaced, &error));
   assert_error (error, VFPOOL_ERROR_CORRUPT, "newer vfpool");
   assert_null (replaced);
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
 }
 
+/* Makes of a ledger one of version 2. */
+static void
+make_version_2 (const LedgerDir *f) {
+  g_free (sql (f->path, "DROP TABLE assignment; DROP TABLE cordon; PRAGMA user_version = 2;" FOLD));
+}
+
 /* Makes of a ledger one of version 1. */
 static void
-make_older (const LedgerDir *f) {
+make_version_1 (const LedgerDir *f) {
   static const char *const new_columns[] = {
     "vlan_proto", "trust", "spoof_check", "min_rate", "max_rate", "link_state"
   };
 
+  make_version_2 (f);
   for (size_t i = 0; i < G_N_ELEMENTS (new_columns); i++) {
     g_autofree char *drop = g_strdup_printf ("ALTER TABLE lease DROP COLUMN saved_%s", new_columns[i]);
     g_free (sql (f->path, drop));
@@ -257,7 +266,7 @@ static void
 assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
   g_autoptr (VfpoolLease) lease = found (ledger, ONE);
 
-  assert_sql (f->path, "PRAGMA user_version", "2");
+  assert_sql (f->path, "PRAGMA user_version", "3");
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
   assert_int_equal (lease->saved.vlan_proto, 0x8100);
   assert_int_equal (lease->saved.trust, -1);
@@ -266,22 +275,28 @@ assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
   assert_int_equal (lease->saved.max_rate, -1);
   assert_int_equal (lease->saved.link_state, -1);
   assert_true (vfpool_ledger_begin (ledger, NULL) && vfpool_ledger_update (ledger, lease, FALSE, NULL)
-               && vfpool_ledger_commit (ledger, NULL));
+               && vfpool_ledger_remember (ledger, lease, NULL) && vfpool_ledger_commit (ledger, NULL));
 }
 
-/* A ledger of the version before keeps its leases and gains what is new. */
+/* A ledger of an earlier version keeps its leases and gains what is new. */
 static void
 older_ledger_is_upgraded (void **state) {
+  static void (*const make_older[]) (const LedgerDir *f) = { make_version_1, make_version_2 };
   const LedgerDir *f = *state;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VfpoolLedger) ledger = NULL;
 
-  make_ledger (f);
-  make_older (f);
-  assert_null (vfpool_ledger_open_readonly (f->root, &error));
-  assert_error (error, VFPOOL_ERROR_CORRUPT, "an older vfpool: run `vfpool reconcile` once");
-  ledger = opened (f);
-  assert_upgraded (f, ledger);
+  for (size_t i = 0; i < G_N_ELEMENTS (make_older); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VfpoolLedger) ledger = NULL;
+
+    remove_tree (f->folder);
+    make_ledger (f);
+    g_free (sql (f->path, "UPDATE lease SET saved_vlan_proto = 33024"));
+    make_older[i](f);
+    assert_null (vfpool_ledger_open_readonly (f->root, &error));
+    assert_error (error, VFPOOL_ERROR_CORRUPT, "an older vfpool: run `vfpool reconcile` once");
+    ledger = opened (f);
+    assert_upgraded (f, ledger);
+  }
 }
 
 /* One that cannot be brought up to date is damaged, and its leases are saved like those of any other. */
@@ -290,6 +305,7 @@ damaged_older_ledger_is_saved (void **state) {
   static const char *const damages_of_older[] = {
     "PRAGMA user_version = 0",
     "CREATE TABLE member (x)",
+    "CREATE TABLE cordon (x)", /* met in the second step */
     "ALTER TABLE lease ADD COLUMN saved_trust INTEGER",
     "DROP TABLE history",
   };
@@ -301,7 +317,7 @@ damaged_older_ledger_is_saved (void **state) {
 
     remove_tree (f->folder);
     make_ledger (f);
-    make_older (f);
+    make_version_1 (f);
     g_free (sql (f->path, damages_of_older[i]));
     replaced = assert_replaced (f, 2);
     ledger = opened (f);
