@@ -5,17 +5,12 @@
  * because a VF's vendor and device read 0xffff there (SR-IOV specification, VF configuration space).
  */
 #include "address.h"
-#include "host.h"
+#include "host-private.h"
 #include "sysfs.h"
 
 #include <string.h>
 
 #define PCI_CLASS_BRIDGE 0x06 /* base class in bits 16 to 23 of `class` */
-
-struct _VfpoolHost {
-  char *root;
-  GHashTable *functions; /* BDF -> VfpoolFunction, or NULL when there is none */
-};
 
 static void
 function_free (gpointer data) {
@@ -46,6 +41,8 @@ vfpool_host_free (VfpoolHost *self) {
   if (!self)
     return;
   g_hash_table_unref (self->functions);
+  g_clear_pointer (&self->places, g_hash_table_unref);
+  g_clear_pointer (&self->nodes, g_array_unref);
   g_free (self->root);
   g_free (self);
 }

@@ -29,58 +29,40 @@ at (const VfpoolNumbers *self, guint i) {
   return g_array_index (self, guint, i);
 }
 
-/* Everything of @self but @first to @last, and where in it they would stand. */
-static VfpoolNumbers *
-without (const VfpoolNumbers *self, guint first, guint last, guint *place) {
-  VfpoolNumbers *rest = vfpool_numbers_new ();
+static void
+subtract (VfpoolNumbers *self, guint first, guint last) {
+  g_autoptr (VfpoolNumbers) rest = vfpool_numbers_new ();
 
-  *place = 0;
   for (guint i = 0; i < self->len; i += 2) {
     guint low[2] = { at (self, i), at (self, i + 1) }, high[2] = { low[0], low[1] };
 
     if (low[0] < first) {
       low[1] = MIN (low[1], first - 1);
       g_array_append_vals (rest, low, 2);
-      *place = rest->len;
     }
     if (high[1] > last) {
       high[0] = MAX (high[0], last + 1);
       g_array_append_vals (rest, high, 2);
     }
   }
-  return rest;
-}
-
-static void
-replace (VfpoolNumbers *self, const VfpoolNumbers *by) {
   g_array_set_size (self, 0);
-  g_array_append_vals (self, by->data, by->len);
-}
-
-static void
-subtract (VfpoolNumbers *self, guint first, guint last) {
-  guint place;
-  g_autoptr (VfpoolNumbers) rest = without (self, first, last, &place);
-
-  replace (self, rest);
+  g_array_append_vals (self, rest->data, rest->len);
 }
 
 void
 vfpool_numbers_add (VfpoolNumbers *self, guint first, guint last) {
-  guint place;
-  g_autoptr (VfpoolNumbers) rest = NULL;
-  guint range[2] = { first, last };
+  guint range[2] = { first, last }, begin = 0, end;
 
+  while (begin < self->len && at (self, begin + 1) + 1 < first)
+    begin += 2;
   /* What overlaps or touches becomes part of the new range. */
-  for (guint i = 0; i < self->len; i += 2) {
-    if (at (self, i) > last + 1 || at (self, i + 1) + 1 < first)
-      continue;
-    range[0] = MIN (range[0], at (self, i));
-    range[1] = MAX (range[1], at (self, i + 1));
+  for (end = begin; end < self->len && at (self, end) <= last + 1; end += 2) {
+    range[0] = MIN (range[0], at (self, end));
+    range[1] = MAX (range[1], at (self, end + 1));
   }
-  rest = without (self, range[0], range[1], &place);
-  g_array_insert_vals (rest, place, range, 2);
-  replace (self, rest);
+  if (end > begin)
+    g_array_remove_range (self, begin, end - begin);
+  g_array_insert_vals (self, begin, range, 2);
 }
 
 /* A number at the start of *@text, which is moved behind it. */
