@@ -64,11 +64,11 @@ const CliVerb cli_verbs[] = {
       .name = "cordon",
       .function = cli_cordon,
       .summary = "hand out nothing more of a VF, or of all VFs of a PF",
-      .details =
-          "Before a card is pulled, moved or given new firmware, or when a VF is not to be trusted. Who holds a VF "
-          "keeps\n"
-          "it, and what is given back stays free. It lasts until 'vfpool uncordon', also over reboots. Cordoning once\n"
-          "more gives it another reason.\n",
+      .details = "Before a card is pulled, moved or given new firmware, or when a VF is not to be trusted. Who holds a "
+                 "VF keeps\n"
+                 "it; once it is given back, nobody gets it. It lasts until 'vfpool uncordon', also over reboots. "
+                 "Cordoning once\n"
+                 "more gives it another reason.\n",
       .example = "vfpool cordon 0000:03:00.0 --reason 'new firmware on Friday'\nvfpool status\n",
       .options = cli_cordon_options,
       .operand = "ADDRESS",
