@@ -30,12 +30,14 @@ typedef gboolean (*CliVerbFunc) (Vfpool *vfpool, const CliCall *call, GError **e
 struct _CliVerb {
   const char *name;
   CliVerbFunc function;
-  const char *summary;      /* one line, for the list of verbs */
-  const char *details;      /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
-  const char *example;      /* lines to type, each ending in a line feed */
-  const CliOption *options; /* nullable; ends with a NULL name */
-  const char *operand;      /* nullable: what the one word after the verb is; it may be left out */
+  const char *summary;       /* one line, for the list of verbs */
+  const char *details;       /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
+  const char *example;       /* lines to type, each ending in a line feed */
+  const CliOption *options;  /* nullable; ends with a NULL name */
+  const char *operand;       /* nullable: what the one word after the verb is; it may be left out */
+  gboolean needs_operand;    /* it may not */
   gboolean needs_one_option; /* exactly one of its options has to be given */
+  gboolean takes_one_option; /* one of its options may be given, and no more */
   gboolean needs_library;
   gboolean needs_root; /* it changes devices or the ledger */
 };
@@ -107,10 +109,14 @@ gboolean cli_status (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_acquire (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_release (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_reconcile (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_cordon (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_uncordon (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_forget (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_acquire_options[], cli_release_options[];
+extern const CliOption cli_status_options[], cli_acquire_options[], cli_release_options[], cli_cordon_options[],
+    cli_forget_options[];
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliCall, cli_call_free)

@@ -29,7 +29,7 @@ cli_usage (const CliVerb *verb) {
     g_string_append_printf (text, option->is_required ? " --%s%s%s" : " [--%s%s%s]", option->name,
                             option->argument ? " " : "", option->argument ? option->argument : "");
   if (verb->operand)
-    g_string_append_printf (text, " [%s]", verb->operand);
+    g_string_append_printf (text, verb->needs_operand ? " %s" : " [%s]", verb->operand);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 

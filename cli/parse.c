@@ -148,6 +148,14 @@ check_required (CliCall *self, GError **error) {
     set_usage_error (error, self->verb, "'%s' needs exactly one of its options", self->verb->name);
     return FALSE;
   }
+  if (self->verb->takes_one_option && count_own_options (self) > 1) {
+    set_usage_error (error, self->verb, "'%s' takes one of its options, not several", self->verb->name);
+    return FALSE;
+  }
+  if (self->verb->needs_operand && !self->operand) {
+    set_usage_error (error, self->verb, "'%s' needs %s", self->verb->name, self->verb->operand);
+    return FALSE;
+  }
   return TRUE;
 }
 

@@ -15,7 +15,7 @@ run_verb (const CliCall *call, GError **error) {
 
   if (cli_call_is_refused (call, geteuid ())) {
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_DENIED,
-                 "'vfpool %s' changes devices of this host and needs root: run it as root or by sudo",
+                 "'vfpool %s' changes devices or the ledger of this host and needs root: run it as root or by sudo",
                  call->verb->name);
     return FALSE;
   }

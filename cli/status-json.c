@@ -8,11 +8,14 @@
 
 #include <json-glib/json-glib.h>
 
-static const char *const pf_keys[] = { "address", "driver", "netdev", "numa_node", "totalvfs", "numvfs", NULL };
-static const char *const pool_keys[] = { "name", "total", "free", "leased", "quarantined", "foreign", NULL };
-static const char *const vf_keys[] = { "address",     "pf",        "index", "pool",   "driver",
-                                       "iommu_group", "numa_node", "state", "guest",  "slot",
-                                       "mac",         "vlan",      "since", "reason", NULL };
+static const char *const pf_keys[] = { "address", "driver",   "netdev",        "numa_node", "totalvfs",
+                                       "numvfs",  "cordoned", "cordon_reason", NULL };
+static const char *const pool_keys[] = {
+  "name", "total", "free", "leased", "quarantined", "foreign", "cordoned", NULL
+};
+static const char *const vf_keys[] = { "address",   "pf",     "index",    "pool",          "driver", "iommu_group",
+                                       "numa_node", "state",  "guest",    "slot",          "mac",    "vlan",
+                                       "since",     "reason", "cordoned", "cordon_reason", NULL };
 static const char *const guest_keys[] = { "kind", "id", "name", NULL };
 
 /* Numbers of which -1 means "there is none". That of numa_node is the kernel's own word and stays as it is. */
@@ -56,9 +59,12 @@ add_time (JsonBuilder *builder, GVariant *vf) {
 static void
 add_plain (JsonBuilder *builder, GVariant *dict, const char *key) {
   g_autofree char *text = cli_status_string (dict, key);
+  g_autoptr (GVariant) truth = g_variant_lookup_value (dict, key, G_VARIANT_TYPE_BOOLEAN);
   gint64 number;
 
-  if (!cli_status_integer (dict, key, &number))
+  if (truth)
+    json_builder_add_boolean_value (builder, g_variant_get_boolean (truth));
+  else if (!cli_status_integer (dict, key, &number))
     add_string (builder, text);
   else if (number < 0 && g_strv_contains (absent_when_negative, key))
     json_builder_add_null_value (builder);

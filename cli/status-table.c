@@ -7,15 +7,25 @@
 #include "status.h"
 #include "table.h"
 
+#include <string.h>
+
 static const CliColumn pool_columns[] = {
-  { "POOL" }, { "TOTAL", TRUE }, { "FREE", TRUE }, { "LEASED", TRUE }, { "QUARANTINED", TRUE }, { "FOREIGN", TRUE }, {},
+  { "POOL" },
+  { "TOTAL", TRUE },
+  { "FREE", TRUE },
+  { "LEASED", TRUE },
+  { "QUARANTINED", TRUE },
+  { "FOREIGN", TRUE },
+  { "CORDONED", TRUE },
+  {},
 };
 static const CliColumn vf_columns[] = {
   { "VF" },    { "STATE" },  { "GUEST" },       { "SLOT" },       { "MAC" },    { "VLAN", TRUE },
   { "SINCE" }, { "DRIVER" }, { "GROUP", TRUE }, { "NODE", TRUE }, { "DEVICE" }, {},
 };
 static const CliColumn pf_columns[] = {
-  { "PF" }, { "DRIVER" }, { "NETDEV" }, { "NODE", TRUE }, { "VFS", TRUE }, { "OF", TRUE }, { "DEVICE" }, {},
+  { "PF" },        { "STATE" },    { "DRIVER" }, { "NETDEV" }, { "NODE", TRUE },
+  { "VFS", TRUE }, { "OF", TRUE }, { "DEVICE" }, {},
 };
 
 static char *
@@ -25,6 +35,24 @@ number_cell (GVariant *dict, const char *key) {
   if (!cli_status_integer (dict, key, &number) || number < 0)
     return NULL;
   return g_strdup_printf ("%" G_GINT64_FORMAT, number);
+}
+
+/* Nothing for zero, so that there is no column where nothing is counted. */
+static char *
+count_cell (GVariant *dict, const char *key) {
+  g_autofree char *number = number_cell (dict, key);
+
+  return g_strcmp0 (number, "0") == 0 ? NULL : g_steal_pointer (&number);
+}
+
+/* What is free, but will not be handed out, must not look as if it would. */
+static char *
+state_cell (GVariant *dict) {
+  g_autofree char *state = cli_status_string (dict, "state");
+
+  if (!cli_status_is (dict, "cordoned"))
+    return g_steal_pointer (&state);
+  return state && strcmp (state, "free") != 0 ? g_strconcat (state, ", cordoned", NULL) : g_strdup ("cordoned");
 }
 
 static char *
@@ -56,10 +84,10 @@ append_pools (GString *out, GVariant *pools) {
 
   for (gsize i = 0; i < g_variant_n_children (pools); i++) {
     g_autoptr (GVariant) pool = g_variant_get_child_value (pools, i);
-    char *cells[] = {
-      cli_status_string (pool, "name"), number_cell (pool, "total"),       number_cell (pool, "free"),
-      number_cell (pool, "leased"),     number_cell (pool, "quarantined"), number_cell (pool, "foreign")
-    };
+    char *cells[] = { cli_status_string (pool, "name"),  number_cell (pool, "total"),
+                      number_cell (pool, "free"),        number_cell (pool, "leased"),
+                      number_cell (pool, "quarantined"), number_cell (pool, "foreign"),
+                      count_cell (pool, "cordoned") };
 
     cli_table_add (table, cells);
   }
@@ -69,11 +97,37 @@ append_pools (GString *out, GVariant *pools) {
     cli_table_print (table, out);
 }
 
+/* The reason why @vf's PF is cordoned, for g_free(); NULL: it is not, or there is none. */
+static char *
+find_pf_cordon_reason (GVariant *vf, GVariant *pfs) {
+  g_autofree char *pf = cli_status_string (vf, "pf");
+
+  for (gsize i = 0; pf && i < g_variant_n_children (pfs); i++) {
+    g_autoptr (GVariant) dict = g_variant_get_child_value (pfs, i);
+    g_autofree char *address = cli_status_string (dict, "address");
+
+    if (g_strcmp0 (address, pf) == 0)
+      return cli_status_string (dict, "cordon_reason");
+  }
+  return NULL;
+}
+
+/* @shown: (nullable): where it stands already. */
 static void
-add_vf (CliTable *table, GVariant *vf, CliDeviceNames *names) {
+note_cordon (CliTable *table, GVariant *dict, const char *shown) {
+  g_autofree char *reason = cli_status_string (dict, "cordon_reason");
+
+  if (reason && *reason && g_strcmp0 (reason, shown) != 0)
+    cli_table_note (table, "cordoned", reason);
+}
+
+/* A reason that is the PF's stands below the PF, not below each of its VFs. */
+static void
+add_vf (CliTable *table, GVariant *vf, GVariant *pfs, CliDeviceNames *names) {
   g_autofree char *reason = cli_status_string (vf, "reason");
+  g_autofree char *of_pf = find_pf_cordon_reason (vf, pfs);
   char *cells[] = { cli_status_string (vf, "address"),
-                    cli_status_string (vf, "state"),
+                    state_cell (vf),
                     guest_cell (vf),
                     cli_status_string (vf, "slot"),
                     cli_status_string (vf, "mac"),
@@ -87,11 +141,12 @@ add_vf (CliTable *table, GVariant *vf, CliDeviceNames *names) {
   cli_table_add (table, cells);
   if (reason && *reason)
     cli_table_note (table, "reason", reason);
+  note_cordon (table, vf, of_pf);
 }
 
 /* The VFs of @pool (NULL: those in none), under a heading; nothing when there are none. */
 static void
-append_vfs (GString *out, GVariant *vfs, const char *pool, CliDeviceNames *names) {
+append_vfs (GString *out, GVariant *vfs, GVariant *pfs, const char *pool, CliDeviceNames *names) {
   g_autoptr (CliTable) table = cli_table_new (vf_columns);
   g_autofree char *title = pool ? printable_copy (pool, G_MAXSIZE) : NULL;
   guint n = 0;
@@ -102,7 +157,7 @@ append_vfs (GString *out, GVariant *vfs, const char *pool, CliDeviceNames *names
 
     if (g_strcmp0 (of, pool) != 0)
       continue;
-    add_vf (table, vf, names);
+    add_vf (table, vf, pfs, names);
     n++;
   }
   if (n == 0)
@@ -117,12 +172,13 @@ append_pfs (GString *out, GVariant *pfs, CliDeviceNames *names) {
 
   for (gsize i = 0; i < g_variant_n_children (pfs); i++) {
     g_autoptr (GVariant) pf = g_variant_get_child_value (pfs, i);
-    char *cells[] = { cli_status_string (pf, "address"), cli_status_string (pf, "driver"),
-                      cli_status_string (pf, "netdev"),  number_cell (pf, "numa_node"),
-                      number_cell (pf, "numvfs"),        number_cell (pf, "totalvfs"),
-                      cli_status_device_name (pf, names) };
+    char *cells[] = { cli_status_string (pf, "address"), state_cell (pf),
+                      cli_status_string (pf, "driver"),  cli_status_string (pf, "netdev"),
+                      number_cell (pf, "numa_node"),     number_cell (pf, "numvfs"),
+                      number_cell (pf, "totalvfs"),      cli_status_device_name (pf, names) };
 
     cli_table_add (table, cells);
+    note_cordon (table, pf, NULL);
   }
   if (g_variant_n_children (pfs) == 0)
     return;
@@ -143,9 +199,9 @@ cli_status_to_table (GVariant *status, CliDeviceNames *names) {
     g_autofree char *name = cli_status_string (pool, "name");
 
     if (name)
-      append_vfs (out, vfs, name, names);
+      append_vfs (out, vfs, pfs, name, names);
   }
-  append_vfs (out, vfs, NULL, names);
+  append_vfs (out, vfs, pfs, NULL, names);
   append_pfs (out, pfs, names);
   return g_string_free (g_steal_pointer (&out), FALSE);
 }

@@ -42,6 +42,13 @@ cli_status_integer (GVariant *dict, const char *key, gint64 *number) {
   }
 }
 
+gboolean
+cli_status_is (GVariant *dict, const char *key) {
+  g_autoptr (GVariant) value = cli_status_value (dict, key);
+
+  return value && g_variant_is_of_type (value, G_VARIANT_TYPE_BOOLEAN) && g_variant_get_boolean (value);
+}
+
 GVariant *
 cli_status_array (GVariant *status, const char *key) {
   GVariant *array = g_variant_lookup_value (status, key, G_VARIANT_TYPE ("aa{sv}"));

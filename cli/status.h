@@ -11,6 +11,8 @@ GVariant *cli_status_value (GVariant *dict, const char *key);
 char *cli_status_string (GVariant *dict, const char *key);
 /* The same as a number; FALSE when absent or no integer. */
 gboolean cli_status_integer (GVariant *dict, const char *key, gint64 *number);
+/* The same as a truth value; FALSE also when absent. */
+gboolean cli_status_is (GVariant *dict, const char *key);
 /* The array of dictionaries under @key, empty when absent, for g_variant_unref(). */
 GVariant *cli_status_array (GVariant *status, const char *key);
 /* The dictionary of the guest that holds @vf, or NULL; for g_variant_unref(). */

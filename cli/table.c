@@ -13,7 +13,7 @@
 
 typedef struct {
   char **cells; /* n_columns of them, each nullable */
-  char *note;   /* nullable */
+  char *note;   /* lines; nullable */
 } Row;
 
 struct _CliTable {
@@ -103,8 +103,9 @@ cli_table_note (CliTable *self, const char *label, const char *text) {
   Row *row = g_ptr_array_index (self->rows, self->rows->len - 1);
   g_autofree char *clean = printable_copy (text, G_MAXSIZE);
 
-  g_free (row->note);
-  row->note = g_strdup_printf ("    %s: %s", label, clean);
+  g_autofree char *before = row->note;
+
+  row->note = g_strdup_printf ("%s%s    %s: %s", before ? before : "", before ? "\n" : "", label, clean);
 }
 
 /* The width of column @i, 0 when no row has anything in it. */

@@ -18,7 +18,7 @@ void cli_table_free (CliTable *self);
 
 /* Adds a row. @cells: (transfer full) (nullable) each, as many as columns; NULL is shown as "-". */
 void cli_table_add (CliTable *self, char **cells);
-/* Puts a line of its own below the newest row: "    LABEL: TEXT". */
+/* Puts a line of its own below the newest row and its other notes: "    LABEL: TEXT". */
 void cli_table_note (CliTable *self, const char *label, const char *text);
 /* Appends the table to @out. A column in which no row has anything is left out. */
 void cli_table_print (const CliTable *self, GString *out);

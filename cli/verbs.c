@@ -12,9 +12,11 @@ const CliVerb cli_verbs[] = {
       .details =
           "Shows each pool with its counts, each VF with its state and holder, and the physical functions (PFs).\n"
           "States: free, reserved (being prepared), active (the guest's), releasing (being put back), quarantined\n"
-          "(could not be put back; needs a look), foreign (held by somebody vfpool did not lease it to).\n",
-      .example = "vfpool status\n"
-                 "vfpool status --json | jq -r '.vfs[] | select(.state == \"free\") | .address'\n",
+          "(could not be put back; needs a look), foreign (held by somebody vfpool did not lease it to). Of what is\n"
+          "cordoned nothing more is handed out.\n",
+      .example =
+          "vfpool status\n"
+          "vfpool status --json | jq -r '.vfs[] | select(.state == \"free\" and (.cordoned | not)) | .address'\n",
       .options = cli_status_options,
       .needs_library = TRUE,
   },
@@ -55,6 +57,49 @@ const CliVerb cli_verbs[] = {
           "Voids leases of an earlier boot, finishes or undoes steps that a dead process left half done, and releases\n"
           "what guests hold that are gone. It can be run at any time; --verbose tells what it did.\n",
       .example = "vfpool --verbose reconcile\n",
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "cordon",
+      .function = cli_cordon,
+      .summary = "hand out nothing more of a VF, or of all VFs of a PF",
+      .details = "Before a card is pulled, moved or given new firmware, or when a VF is not to be trusted. Who holds a "
+                 "VF keeps\n"
+                 "it; once it is given back, nobody gets it. It lasts until 'vfpool uncordon', also over reboots. "
+                 "Cordoning once\n"
+                 "more gives it another reason.\n",
+      .example = "vfpool cordon 0000:03:00.0 --reason 'new firmware on Friday'\nvfpool status\n",
+      .options = cli_cordon_options,
+      .operand = "ADDRESS",
+      .needs_operand = TRUE,
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "uncordon",
+      .function = cli_uncordon,
+      .summary = "hand out again what was cordoned",
+      .details =
+          "Ends the cordon of this very address, also when the device is gone: a VF whose PF is cordoned stays so.\n",
+      .example = "vfpool uncordon 0000:03:00.0\n",
+      .operand = "ADDRESS",
+      .needs_operand = TRUE,
+      .needs_library = TRUE,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "forget",
+      .function = cli_forget,
+      .summary = "forget which VFs and MACs guests had that are not used any more",
+      .details =
+          "A guest that comes back gets the VF that it had, if that is free, and the MAC that was made for it. This\n"
+          "forgets both: of one guest, or of all that neither acquired nor released for long. What a guest holds now "
+          "is\n"
+          "not forgotten (exit status 69 if that guest was named). Prints how many slots of guests were.\n",
+      .example = "vfpool forget --guest pve-qemu/101\nvfpool forget --days 30\n",
+      .options = cli_forget_options,
+      .takes_one_option = TRUE,
       .needs_library = TRUE,
       .needs_root = TRUE,
   },

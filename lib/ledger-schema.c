@@ -4,8 +4,8 @@
  * lease a VF, one VF a slot of a guest) are constraints, so that they hold whatever the code does.
  *
  * Every VM start opens the ledger, so the look is cheap: the header says whose file it is, the schema that the tables
- * are there, and quick_check goes over the few pages of the leases and cordons, which are read next anyway. The history and
- * what is remembered of guests, the larger part, are not gone over; damage in them shows when they are read or written.
+ * are there, and SQLite's own checks go over the few pages of the leases and cordons, which are read next anyway. The history
+ * and what is remembered of guests, the larger part, are not gone over; damage in them shows when they are read or written.
  */
 #include "ledger-private.h"
 
@@ -145,7 +145,7 @@ static const struct {
     "'assignment', 'cordon')",
     "7", "some of its tables are missing" },
   { "PRAGMA quick_check (lease)", "ok", "the pages of the leases do not fit together" },
-  { "PRAGMA quick_check (cordon)", "ok", "the pages of the cordons do not fit together" },
+  { "PRAGMA integrity_check (cordon)", "ok", "the pages of the cordons do not fit together" },
   { "SELECT count (*) FROM meta WHERE name IN ('serial', 'rebuild')", "2", "its counters are missing" },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything that is known, as one GVariant: the kernel's functions, the ledger's leases, and who holds what nobody
- * leased. It is for looking: it takes no lock, opens no VFIO group and does not make or mend the ledger, so that an
+ * Everything that is known, as one GVariant: the kernel's functions, the ledger's leases and cordons, and who holds what
+ * nobody leased. It is for looking: it takes no lock, opens no VFIO group and does not make or mend the ledger, so that an
  * operator may run it in a loop beside starting guests.
  */
 #include "handle.h"
@@ -14,12 +14,13 @@ typedef struct {
   Vfpool *self;
   VfpoolHost *host;
   GPtrArray *leases;
+  GPtrArray *cordons;
   GHashTable *holders; /* IOMMU group -> PID */
 } Status;
 
 /* How many VFs of a pool are in which state. */
 typedef struct {
-  guint total, free, leased, quarantined, foreign;
+  guint total, free, leased, quarantined, foreign, cordoned;
 } Count;
 
 /* A process's name, and a guest's that was found on its command line, may be any bytes; a GVariant takes UTF-8 only. */
@@ -43,6 +44,26 @@ find_lease (const Status *status, const char *address) {
       return lease;
   }
   return NULL;
+}
+
+static const VfpoolCordon *
+find_cordon (const Status *status, const char *address) {
+  for (guint i = 0; address && i < status->cordons->len; i++) {
+    const VfpoolCordon *cordon = g_ptr_array_index (status->cordons, i);
+    if (strcmp (cordon->address, address) == 0)
+      return cordon;
+  }
+  return NULL;
+}
+
+/* Of itself (@own) or of its PF; the reason is the one that says something. Returns: whether there is one. */
+static gboolean
+add_cordon (GVariantBuilder *dict, const VfpoolCordon *own, const VfpoolCordon *of_pf) {
+  const char *reason = own && own->reason ? own->reason : of_pf ? of_pf->reason : NULL;
+
+  add (dict, "cordoned", g_variant_new_boolean (own || of_pf));
+  add (dict, "cordon_reason", maybe_string (reason));
+  return own || of_pf;
 }
 
 /* Who holds @function without a lease, for g_free(); NULL: nobody. */
@@ -88,7 +109,7 @@ add_lease (GVariantBuilder *dict, const VfpoolLease *lease) {
 }
 
 static void
-count_state (Count *count, const VfpoolLease *lease, gboolean is_foreign) {
+count_state (Count *count, const VfpoolLease *lease, gboolean is_foreign, gboolean is_cordoned) {
   count->total++;
   if (lease && lease->state == VFPOOL_LEASE_QUARANTINED)
     count->quarantined++;
@@ -96,6 +117,8 @@ count_state (Count *count, const VfpoolLease *lease, gboolean is_foreign) {
     count->leased++;
   else if (is_foreign)
     count->foreign++;
+  else if (is_cordoned)
+    count->cordoned++;
   else
     count->free++;
 }
@@ -112,10 +135,9 @@ static GVariant *
 describe_vf (const Status *status, VfpoolFunction *function, const char *pool, Count *count) {
   const VfpoolLease *lease = find_lease (status, function->address);
   g_autofree char *foreign = lease ? NULL : find_foreign_holder (status, function);
+  gboolean is_cordoned;
   GVariantBuilder dict;
 
-  if (count)
-    count_state (count, lease, foreign != NULL);
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
   add (&dict, "address", g_variant_new_string (function->address));
   add (&dict, "pf", maybe_string (function->pf));
@@ -132,6 +154,9 @@ describe_vf (const Status *status, VfpoolFunction *function, const char *pool, C
                                        : "free"));
   add_lease (&dict, lease);
   add (&dict, "reason", maybe_string (why_state (status, function, lease, foreign)));
+  is_cordoned = add_cordon (&dict, find_cordon (status, function->address), find_cordon (status, function->pf));
+  if (count)
+    count_state (count, lease, foreign != NULL, is_cordoned);
   return g_variant_builder_end (&dict);
 }
 
@@ -149,6 +174,7 @@ describe_pf (const Status *status, const VfpoolFunction *pf) {
   add (&dict, "numvfs", g_variant_new_uint32 ((guint)pf->numvfs));
   add (&dict, "vendor", g_variant_new_uint32 (pf->vendor));
   add (&dict, "device", g_variant_new_uint32 (pf->device));
+  add_cordon (&dict, find_cordon (status, pf->address), NULL);
   return g_variant_builder_end (&dict);
 }
 
@@ -163,6 +189,7 @@ describe_pool (const VfpoolPool *pool, const Count *count) {
   add (&dict, "leased", g_variant_new_uint32 (count->leased));
   add (&dict, "quarantined", g_variant_new_uint32 (count->quarantined));
   add (&dict, "foreign", g_variant_new_uint32 (count->foreign));
+  add (&dict, "cordoned", g_variant_new_uint32 (count->cordoned));
   return g_variant_builder_end (&dict);
 }
 
@@ -228,32 +255,34 @@ add_other_leases (const Status *status, GHashTable *seen, GVariantBuilder *vfs) 
   }
 }
 
-/* The leases without opening the ledger for writing; none where there is no ledger yet. */
-static GPtrArray *
-read_leases (Vfpool *self, GError **error) {
+/* The leases and cordons without opening the ledger for writing; none where there is no ledger yet. */
+static gboolean
+read_ledger (Vfpool *self, GPtrArray **leases, GPtrArray **cordons, GError **error) {
   g_autoptr (GError) local = NULL;
   g_autoptr (VfpoolLedger) ledger = vfpool_ledger_open_readonly (self->root, &local);
 
-  if (ledger)
-    return vfpool_ledger_leases (ledger, error);
-  if (g_error_matches (local, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND))
-    return g_ptr_array_new ();
-  g_propagate_error (error, g_steal_pointer (&local));
-  return NULL;
+  if (!ledger && !g_error_matches (local, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  *leases = ledger ? vfpool_ledger_leases (ledger, error) : g_ptr_array_new ();
+  if (*leases)
+    *cordons = ledger ? vfpool_ledger_cordons (ledger, error) : g_ptr_array_new ();
+  return *leases && *cordons;
 }
 
 GVariant *
 vfpool_status (Vfpool *self, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  g_autoptr (GPtrArray) leases = read_leases (self, error), pf_functions = NULL;
+  g_autoptr (GPtrArray) leases = NULL, cordons = NULL, pf_functions = NULL;
   g_autoptr (GHashTable) holders = NULL, seen = g_hash_table_new (g_direct_hash, g_direct_equal);
   GVariantBuilder pfs, pools, vfs, result;
   Status status;
 
-  if (!leases)
+  if (!read_ledger (self, &leases, &cordons, error))
     return NULL;
   holders = vfpool_holder_scan (self->root);
-  status = (Status){ self, host, leases, holders };
+  status = (Status){ self, host, leases, cordons, holders };
   g_variant_builder_init (&pfs, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&pools, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&vfs, G_VARIANT_TYPE ("aa{sv}"));

@@ -208,11 +208,23 @@ read_switches (Vf *vf, VfpoolVfnet *out) {
   }
 }
 
+/* FALSE: the driver tells none. */
+static gboolean
+read_mac (Vf *vf, char mac[18]) {
+  struct nl_addr *addr = NULL;
+  const guint8 *b;
+
+  if (rtnl_link_vf_get_addr (vf, &addr) < 0 || !addr || nl_addr_get_len (addr) < ETH_ALEN)
+    return FALSE;
+  b = nl_addr_get_binary_addr (addr);
+  g_snprintf (mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+  return TRUE;
+}
+
 static gboolean
 read_attributes (Socket *socket, const char *netdev, int index, VfpoolVfnet *out, GError **error) {
   g_autoptr (Link) link = NULL;
   g_autoptr (Vf) vf = NULL;
-  struct nl_addr *mac = NULL;
   int rc = rtnl_link_get_kernel (socket, 0, netdev, &link);
 
   vfpool_vfnet_unset (out);
@@ -224,10 +236,8 @@ read_attributes (Socket *socket, const char *netdev, int index, VfpoolVfnet *out
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "interface %s knows no VF %d", netdev, index);
     return FALSE;
   }
-  if (rtnl_link_vf_get_addr (vf, &mac) < 0 || !mac || nl_addr_get_len (mac) < ETH_ALEN)
+  if (!read_mac (vf, out->mac))
     return fail (error, -NLE_MISSING_ATTR, netdev, index, "read the MAC");
-  const guint8 *b = nl_addr_get_binary_addr (mac);
-  g_snprintf (out->mac, sizeof out->mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
   read_vlan (vf, out);
   read_switches (vf, out);
   return TRUE;
@@ -243,6 +253,30 @@ vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **
   g_autoptr (Socket) socket = open_socket (error);
 
   return socket && read_attributes (socket, pf_netdev, index, out, error);
+}
+
+gboolean
+vfpool_vfnet_add_macs (const char *pf_netdev, GHashTable *macs, GError **error) {
+  g_autoptr (Socket) socket = open_socket (error);
+  g_autoptr (Link) link = NULL;
+  guint32 n = 0;
+  int rc = socket ? rtnl_link_get_kernel (socket, 0, pf_netdev, &link) : 0;
+
+  if (rc < 0)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "cannot read the MACs of the VFs of interface %s: %s",
+                 pf_netdev, nl_geterror (rc));
+  if (!link)
+    return FALSE;
+  if (!rtnl_link_has_vf_list (link) || rtnl_link_get_num_vf (link, &n) < 0)
+    return TRUE;
+  for (guint32 i = 0; i < n; i++) {
+    g_autoptr (Vf) vf = rtnl_link_vf_get (link, i);
+    char mac[18];
+
+    if (vf && read_mac (vf, mac) && strcmp (mac, VFPOOL_MAC_NONE) != 0)
+      g_hash_table_add (macs, g_strdup (mac));
+  }
+  return TRUE;
 }
 
 gboolean

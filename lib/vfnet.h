@@ -14,6 +14,10 @@ gboolean vfpool_vfnet_sees (const char *root);
 /* Reads what @pf_netdev says of its VF number @index. VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_NOT_FOUND (no such VF). */
 gboolean vfpool_vfnet_read (const char *pf_netdev, int index, VfpoolVfnet *out, GError **error);
 
+/* Adds the MACs that @pf_netdev keeps for its VFs to @macs, a set of strings; those without one are left out. One question for
+ * all of them. VFPOOL_ERROR_KERNEL. */
+gboolean vfpool_vfnet_add_macs (const char *pf_netdev, GHashTable *macs, GError **error);
+
 /* Whether @now is as @wanted; what is unset in @wanted does not count. */
 gboolean vfpool_vfnet_is_as (const VfpoolVfnet *now, const VfpoolVfnet *wanted);
 

@@ -339,6 +339,34 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
 gboolean vfpool_reconcile (Vfpool *self, GError **error);
 
 /**
+ * vfpool_cordon: hands out nothing more of a VF, or of all VFs of a PF, until vfpool_uncordon(). Who holds one keeps it. Survives a
+ * reboot.
+ * @bdf: a PF, or a function that lies in a pool
+ * @reason: (nullable): for those who read `vfpool status`; any text
+ *
+ * Cordoning twice is no error; the newer reason stays.
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT (no address), VFPOOL_ERROR_NOT_FOUND (no such device, or none of vfpool's), or the errors of
+ *   the ledger.
+ */
+gboolean vfpool_cordon (Vfpool *self, const char *bdf, const char *reason, GError **error);
+
+/** vfpool_uncordon: ends it. Returns: FALSE as vfpool_cordon(); VFPOOL_ERROR_NOT_FOUND also when @bdf is not cordoned. */
+gboolean vfpool_uncordon (Vfpool *self, const char *bdf, GError **error);
+
+/**
+ * vfpool_forget: forgets which VF and which generated MAC a guest had.
+ * @kind, @id: the guest; @id NULL: all guests that were not seen for @days
+ * @days: since a guest last acquired or released; -1: as the configuration says (remember=). Not looked at with an @id.
+ * @n: (out): how many slots of guests were forgotten
+ *
+ * Who holds a VF now is not forgotten.
+ *
+ * Returns: FALSE with VFPOOL_ERROR_IN_USE (the guest that was named holds a VF), or the errors of the ledger.
+ */
+gboolean vfpool_forget (Vfpool *self, VfpoolGuestKind kind, const char *id, int days, guint *n, GError **error);
+
+/**
  * vfpool_up: makes the configured number of VFs on each configured PF and parks the free ones on their driver.
  *
  * A PF that already has its number of VFs keeps them. Otherwise the number is only changed when no VF of that PF is

@@ -40,8 +40,9 @@ read_bytes (const char *path) {
 }
 
 static void
-add_lease (VfpoolLedger *ledger, const char *address, const char *slot) {
+add_rows (VfpoolLedger *ledger, const char *address, const char *slot) {
   g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
+  const VfpoolCordon cordon = { (char *)address, (char *)"why", 0 };
 
   lease->address = g_strdup (address);
   lease->guest_kind = VFPOOL_GUEST_PVE_QEMU;
@@ -52,19 +53,21 @@ add_lease (VfpoolLedger *ledger, const char *address, const char *slot) {
   g_assert_true (vfpool_ledger_begin (ledger, NULL));
   g_assert_true (vfpool_ledger_add (ledger, lease, NULL));
   g_assert_true (vfpool_ledger_note (ledger, lease, "acquired", NULL, NULL));
+  g_assert_true (vfpool_ledger_remember (ledger, lease, NULL));
+  g_assert_true (vfpool_ledger_add_cordon (ledger, &cordon, NULL));
   g_assert_true (vfpool_ledger_commit (ledger, NULL));
 }
 
-/* One lease is in the file, the second still in the log. */
+/* One lease, with what is remembered of it, is in the file, the second still in the log. */
 static void
 make_good (void) {
   g_autofree char *replaced = NULL;
   VfpoolLedger *ledger = vfpool_ledger_open (fuzz_root (), &replaced, NULL);
 
   g_assert_nonnull (ledger);
-  add_lease (ledger, "0000:03:10.0", "net0");
+  add_rows (ledger, "0000:03:10.0", "net0");
   g_assert_cmpint (sqlite3_wal_checkpoint_v2 (ledger->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL), ==, SQLITE_OK);
-  add_lease (ledger, "0000:03:10.2", "net1");
+  add_rows (ledger, "0000:03:10.2", "net1");
   vfpool_ledger_close (ledger);
   good_db = read_bytes (DB);
   good_wal = read_bytes (WAL);
@@ -113,14 +116,18 @@ apply (FuzzInput rest, GByteArray *db, GByteArray *wal) {
 /* ---- What must hold ---- */
 
 static void
-check_leases (VfpoolLedger *ledger) {
-  g_autoptr (GPtrArray) leases = NULL;
+check_reading (VfpoolLedger *ledger) {
+  g_autoptr (GPtrArray) leases = NULL, assignments = NULL, cordons = NULL;
   g_autoptr (GError) error = NULL;
   gboolean needs_rebuild;
 
   fuzz_assert_answer (vfpool_ledger_needs_rebuild (ledger, &needs_rebuild, &error), &error);
   leases = vfpool_ledger_leases (ledger, &error);
   fuzz_assert_answer (leases != NULL, &error);
+  assignments = vfpool_ledger_assignments (ledger, &error);
+  fuzz_assert_answer (assignments != NULL, &error);
+  cordons = vfpool_ledger_cordons (ledger, &error);
+  fuzz_assert_answer (cordons != NULL, &error);
 }
 
 static void
@@ -140,7 +147,7 @@ check_readonly (const GByteArray *db) {
 
   fuzz_assert_answer (ledger != NULL, &error);
   if (ledger)
-    check_leases (ledger);
+    check_reading (ledger);
   assert_bytes (path, db);
 }
 
@@ -158,7 +165,7 @@ check_writing (const GByteArray *db) {
   }
   if (!ledger)
     return;
-  check_leases (ledger);
+  check_reading (ledger);
   ok = vfpool_ledger_begin (ledger, &error);
   fuzz_assert_answer (ok, &error);
   ok = !ok || vfpool_ledger_commit (ledger, &error);

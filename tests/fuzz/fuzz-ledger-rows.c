@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ledger's rows, whatever their columns hold: a temporary table with the columns of leases and none of their rules
- * hides the real one. Each line of input sets one column of a lease that would be good:
+ * The ledger's rows, whatever their columns hold: temporary tables with the columns of leases, assignments and cordons, and
+ * none of their rules, hide the real ones. Each line of input sets one column of a row that would be good:
  *
  *   COLUMN=TEXT      COLUMN:NUMBER      COLUMN~ (no value)
  *
- * and an empty line begins the next lease. A lease that was read can be written to the real table and read from it
- * again; what cannot be written was not read.
+ * of a lease; of an assignment with "had." before it, of a cordon with "off.". An empty line begins the next row of each. A
+ * row that was read can be written to the real table and read from it again; what cannot be written was not read.
  */
 #include "address.h"
 #include "fuzz.h"
@@ -14,12 +14,14 @@
 
 #include <string.h>
 
-#define MAX_LEASES 8
+#define MAX_ROWS 8
 
-static const struct {
+typedef struct {
   const char *name;
   const char *value;
-} columns[] = {
+} Column;
+
+static const Column lease_columns[] = {
   { "address", "0000:03:10.0" },
   { "serial", "1" },
   { "guest_kind", "libvirt" },
@@ -48,6 +50,34 @@ static const struct {
   { "since_boot", "0" },
   { "reason", NULL },
 };
+static const Column assignment_columns[] = {
+  { "guest_kind", "libvirt" },
+  { "guest_id", "2b2f4d1e-0d5c-4f6a-9d0e-5b1f6c7a8e90" },
+  { "slot", "net0" },
+  { "guest_name", NULL },
+  { "pool", "lan" },
+  { "address", "0000:03:10.0" },
+  { "mac", NULL },
+  { "seen", "0" },
+};
+static const Column cordon_columns[] = {
+  { "address", "0000:03:10.0" },
+  { "reason", NULL },
+  { "since", "0" },
+};
+
+typedef struct {
+  const char *name;
+  const char *prefix; /* of its columns in the input */
+  const Column *columns;
+  size_t n;
+} Table;
+
+static const Table tables[] = {
+  { "lease", "", lease_columns, G_N_ELEMENTS (lease_columns) },
+  { "assignment", "had.", assignment_columns, G_N_ELEMENTS (assignment_columns) },
+  { "cordon", "off.", cordon_columns, G_N_ELEMENTS (cordon_columns) },
+};
 
 static VfpoolLedger *real, *loose;
 
@@ -67,53 +97,74 @@ run (const char *sql) {
 }
 
 static void
-open_both (void) {
-  g_autoptr (GString) sql = g_string_new ("CREATE TEMP TABLE lease (");
+make_loose (const Table *table) {
+  g_autoptr (GString) sql = g_string_new (NULL);
 
-  real = open_ledger (fuzz_root ());
-  loose = open_ledger (fuzz_root ());
-  for (size_t i = 0; i < G_N_ELEMENTS (columns); i++)
-    g_string_append_printf (sql, "%s%s", i == 0 ? "" : ", ", columns[i].name);
+  g_string_printf (sql, "CREATE TEMP TABLE %s (", table->name);
+  for (size_t i = 0; i < table->n; i++)
+    g_string_append_printf (sql, "%s%s", i == 0 ? "" : ", ", table->columns[i].name);
   g_string_append_c (sql, ')');
   run (sql->str);
 }
 
 static void
-set_column (sqlite3_stmt *insert, FuzzInput line) {
-  for (size_t i = 0; i < G_N_ELEMENTS (columns); i++) {
-    size_t length = strlen (columns[i].name);
-    const char *value = (const char *)line.data + length + 1;
-    int rest = (int)(line.size - length - 1);
+open_both (void) {
+  real = open_ledger (fuzz_root ());
+  loose = open_ledger (fuzz_root ());
+  for (size_t i = 0; i < G_N_ELEMENTS (tables); i++)
+    make_loose (&tables[i]);
+}
 
-    if (line.size <= length || memcmp (line.data, columns[i].name, length) != 0)
-      continue;
-    if (line.data[length] == '=')
-      sqlite3_bind_text (insert, (int)i + 1, value, rest, SQLITE_TRANSIENT);
-    else if (line.data[length] == '~')
-      sqlite3_bind_null (insert, (int)i + 1);
-    else if (line.data[length] == ':') {
-      g_autofree char *number = g_strndup (value, (gsize)rest);
-      sqlite3_bind_int64 (insert, (int)i + 1, g_ascii_strtoll (number, NULL, 0));
-    }
+static void
+bind_line (sqlite3_stmt *insert, int column, char sign, FuzzInput value) {
+  if (sign == '=')
+    sqlite3_bind_text (insert, column, (const char *)value.data, (int)value.size, SQLITE_TRANSIENT);
+  else if (sign == '~')
+    sqlite3_bind_null (insert, column);
+  else if (sign == ':') {
+    g_autofree char *number = g_strndup ((const char *)value.data, value.size);
+    sqlite3_bind_int64 (insert, column, g_ascii_strtoll (number, NULL, 0));
   }
 }
 
 static void
-fill_table (FuzzInput rest) {
-  g_autoptr (GString) sql = g_string_new ("INSERT INTO temp.lease VALUES (?");
+set_column (const Table *table, sqlite3_stmt *insert, FuzzInput line) {
+  for (size_t i = 0; i < table->n; i++) {
+    g_autofree char *name = g_strconcat (table->prefix, table->columns[i].name, NULL);
+    size_t length = strlen (name);
+
+    if (line.size > length && memcmp (line.data, name, length) == 0)
+      bind_line (insert, (int)i + 1, (char)line.data[length],
+                 (FuzzInput){ line.data + length + 1, line.size - length - 1 });
+  }
+}
+
+static sqlite3_stmt *
+prepare_insert (const Table *table) {
+  g_autoptr (GString) sql = g_string_new (NULL);
   sqlite3_stmt *insert;
 
-  for (size_t i = 1; i < G_N_ELEMENTS (columns); i++)
+  g_string_printf (sql, "INSERT INTO temp.%s VALUES (?", table->name);
+  for (size_t i = 1; i < table->n; i++)
     g_string_append (sql, ", ?");
   g_string_append_c (sql, ')');
   g_assert_cmpint (sqlite3_prepare_v2 (loose->db, sql->str, -1, &insert, NULL), ==, SQLITE_OK);
-  for (int n = 0; n < MAX_LEASES && rest.size > 0; n++) {
-    FuzzInput lease = fuzz_take (&rest, "\n\n");
+  return insert;
+}
 
-    for (size_t i = 0; i < G_N_ELEMENTS (columns); i++)
-      sqlite3_bind_text (insert, (int)i + 1, columns[i].value, -1, SQLITE_STATIC);
-    while (lease.size > 0)
-      set_column (insert, fuzz_take (&lease, "\n"));
+static void
+fill_table (const Table *table, FuzzInput rest) {
+  g_autofree char *empty = g_strconcat ("DELETE FROM temp.", table->name, NULL);
+  sqlite3_stmt *insert = prepare_insert (table);
+
+  run (empty);
+  for (int n = 0; n < MAX_ROWS && rest.size > 0; n++) {
+    FuzzInput row = fuzz_take (&rest, "\n\n");
+
+    for (size_t i = 0; i < table->n; i++)
+      sqlite3_bind_text (insert, (int)i + 1, table->columns[i].value, -1, SQLITE_STATIC);
+    while (row.size > 0)
+      set_column (table, insert, fuzz_take (&row, "\n"));
     g_assert_cmpint (sqlite3_step (insert), ==, SQLITE_DONE);
     sqlite3_reset (insert);
   }
@@ -146,11 +197,16 @@ assert_same (const VfpoolLease *a, const VfpoolLease *b) {
 }
 
 static void
-check_columns (const VfpoolLease *lease) {
+assert_normal (const char *address) {
   char bdf[VFPOOL_BDF_SIZE];
 
-  g_assert_true (vfpool_address_normalize (lease->address, bdf, NULL));
-  g_assert_cmpstr (lease->address, ==, bdf);
+  g_assert_true (vfpool_address_normalize (address, bdf, NULL));
+  g_assert_cmpstr (address, ==, bdf);
+}
+
+static void
+check_columns (const VfpoolLease *lease) {
+  assert_normal (lease->address);
   g_assert_true (lease->guest_id && lease->slot && lease->pool && lease->boot_id);
   g_assert_true (!lease->mac || strlen (lease->mac) == strlen ("52:54:00:12:34:56"));
   g_assert_true (lease->vlan >= VFPOOL_VLAN_UNSET && lease->vlan <= 4095);
@@ -182,6 +238,79 @@ check_lease (VfpoolLease *lease) {
   vfpool_ledger_rollback (real);
 }
 
+/* What is remembered of a lease that says the same. */
+static void
+check_assignment (const VfpoolAssignment *a) {
+  g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
+  g_autoptr (GPtrArray) all = NULL;
+  g_autoptr (GError) error = NULL;
+  const VfpoolAssignment *again;
+
+  assert_normal (a->address);
+  g_assert_true (a->guest_id && a->slot && a->pool);
+  g_assert_true (!a->mac || strlen (a->mac) == strlen ("52:54:00:12:34:56"));
+  g_assert_true (!a->guest_name || g_utf8_validate (a->guest_name, -1, NULL));
+  lease->guest_kind = a->guest_kind;
+  lease->guest_id = g_strdup (a->guest_id);
+  lease->guest_name = g_strdup (a->guest_name);
+  lease->slot = g_strdup (a->slot);
+  lease->pool = g_strdup (a->pool);
+  lease->address = g_strdup (a->address);
+  lease->mac = g_strdup (a->mac);
+  vfpool_ledger_begin (real, &error);
+  g_assert_no_error (error);
+  g_assert_true (vfpool_ledger_remember (real, lease, &error));
+  all = vfpool_ledger_assignments (real, &error);
+  g_assert_cmpuint (all->len, ==, 1);
+  again = g_ptr_array_index (all, 0);
+  g_assert_cmpint (again->guest_kind, ==, a->guest_kind);
+  g_assert_cmpstr (again->guest_id, ==, a->guest_id);
+  g_assert_cmpstr (again->guest_name, ==, a->guest_name);
+  g_assert_cmpstr (again->slot, ==, a->slot);
+  g_assert_cmpstr (again->pool, ==, a->pool);
+  g_assert_cmpstr (again->address, ==, a->address);
+  g_assert_cmpstr (again->mac, ==, a->mac);
+  vfpool_ledger_rollback (real);
+}
+
+static void
+check_cordon (const VfpoolCordon *cordon) {
+  g_autoptr (GPtrArray) all = NULL;
+  g_autoptr (GError) error = NULL;
+  const VfpoolCordon *again;
+  gboolean existed = FALSE;
+
+  assert_normal (cordon->address);
+  vfpool_ledger_begin (real, &error);
+  g_assert_no_error (error);
+  g_assert_true (vfpool_ledger_add_cordon (real, cordon, &error));
+  all = vfpool_ledger_cordons (real, &error);
+  g_assert_cmpuint (all->len, ==, 1);
+  again = g_ptr_array_index (all, 0);
+  g_assert_cmpstr (again->address, ==, cordon->address);
+  g_assert_cmpstr (again->reason, ==, cordon->reason);
+  g_assert_true (again->since == cordon->since);
+  g_assert_true (vfpool_ledger_remove_cordon (real, cordon->address, &existed, &error) && existed);
+  vfpool_ledger_rollback (real);
+}
+
+/* No row of these keeps the others from being read. */
+static void
+check_memory (size_t size) {
+  g_autoptr (GPtrArray) assignments = NULL, cordons = NULL;
+  g_autoptr (GError) error = NULL;
+
+  fuzz_memory_begin ();
+  assignments = vfpool_ledger_assignments (loose, &error);
+  cordons = vfpool_ledger_cordons (loose, &error);
+  fuzz_memory_end (256 * 1024 + 64 * size);
+  g_assert_no_error (error);
+  for (guint i = 0; i < assignments->len; i++)
+    check_assignment (g_ptr_array_index (assignments, i));
+  for (guint i = 0; i < cordons->len; i++)
+    check_cordon (g_ptr_array_index (cordons, i));
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   g_autoptr (GPtrArray) leases = NULL;
@@ -189,13 +318,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
 
   if (!real)
     open_both ();
-  run ("DELETE FROM temp.lease");
-  fill_table ((FuzzInput){ data, size });
+  for (size_t i = 0; i < G_N_ELEMENTS (tables); i++)
+    fill_table (&tables[i], (FuzzInput){ data, size });
   fuzz_memory_begin ();
   leases = vfpool_ledger_leases (loose, &error);
   fuzz_memory_end (256 * 1024 + 64 * size);
   fuzz_assert_answer (leases != NULL, &error);
   for (guint i = 0; leases && i < leases->len; i++)
     check_lease (g_ptr_array_index (leases, i));
+  check_memory (size);
   return 0;
 }

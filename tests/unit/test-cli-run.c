@@ -147,6 +147,12 @@ refuses_bad_values (void **state) {
     "acquire --pool lan --guest manual/a --mac 52:54",
     "acquire --pool lan --guest manual/a --slot a/b",
     "release --guest everybody",
+    "cordon everything",
+    "uncordon 0000:01:20.0",
+    "forget --guest everybody",
+    "forget --days -1",
+    "forget --days 36501",
+    "forget --days soon",
   };
   g_autofree char *folder = g_build_filename (f->root, "etc/vfpool", NULL);
   g_autofree char *file = g_build_filename (folder, "vfpool.conf", NULL);

@@ -29,18 +29,21 @@
 static const char whole_host[] =
     "{'pfs': <["
     "{'address': <'0000:01:00.0'>, 'driver': <just 'igb'>, 'netdev': <just 'enp1s0'>, 'numa_node': <-1>,"
-    " 'totalvfs': <uint32 7>, 'numvfs': <uint32 7>, 'vendor': <uint32 0x8086>, 'device': <uint32 0x10c9>},"
+    " 'totalvfs': <uint32 7>, 'numvfs': <uint32 7>, 'vendor': <uint32 0x8086>, 'device': <uint32 0x10c9>,"
+    " 'cordoned': <false>, 'cordon_reason': <@ms nothing>},"
     "{'address': <'0000:04:00.0'>, 'driver': <@ms nothing>, 'netdev': <@ms nothing>, 'numa_node': <1>,"
-    " 'totalvfs': <uint32 64>, 'numvfs': <uint32 0>, 'vendor': <uint32 0xdead>, 'device': <uint32 0x1>}"
+    " 'totalvfs': <uint32 64>, 'numvfs': <uint32 0>, 'vendor': <uint32 0xdead>, 'device': <uint32 0x1>,"
+    " 'cordoned': <true>, 'cordon_reason': <just 'new card'>}"
     "]>, 'pools': <["
     "{'name': <'lan'>, 'total': <uint32 6>, 'free': <uint32 1>, 'leased': <uint32 3>, 'quarantined': <uint32 1>,"
-    " 'foreign': <uint32 1>}"
+    " 'foreign': <uint32 1>, 'cordoned': <uint32 0>}"
     "]>, 'vfs': <["
     "{" VF ("10.0", "0", "just 'vfio-pci'", "12", "free") NOBODY NO_REASON
     "},"
     "{" VF ("10.2", "1", "just 'vfio-pci'", "13", "active")
         HELD_BY ("{'kind': <'libvirt'>, 'id': <'11111111-2222-3333-4444-555555555555'>, 'name': <just 'web'>}",
-                 "net0") ", 'mac': <just '52:54:00:00:00:01'>, 'vlan': <just 100>" NO_REASON "},"
+                 "net0") ", 'mac': <just '52:54:00:00:00:01'>, 'vlan': <just 100>" NO_REASON
+                         ", 'cordoned': <true>, 'cordon_reason': <just 'it hangs'>},"
                          "{" VF ("10.4", "2", "just 'igbvf'", "14", "reserved")
                              HELD_BY ("{'kind': <'pve-qemu'>, 'id': <'101'>, 'name': <@ms nothing>}",
                                       "hostpci0") ", 'mac': <@ms nothing>, 'vlan': <just 0>" NO_REASON "},"
@@ -136,56 +139,134 @@ json_shows_everything (void **state G_GNUC_UNUSED) {
   g_autoptr (JsonNode) root = make_json (whole_host);
 
   assert_int_equal (json_object_get_size (json_node_get_object (root)), 3);
-  expect_members (element (root, "pfs", 0),
-                  (const char *const[]){ "address", "\"0000:01:00.0\"", "driver", "\"igb\"", "netdev", "\"enp1s0\"",
-                                         "numa_node", "-1", "totalvfs", "7", "numvfs", "7", "vendor_id", "\"8086\"",
-                                         "device_id", "\"10c9\"", "device_name", "\"Intel Corporation 82576 Gigabit\"",
-                                         NULL });
-  expect_members (element (root, "pfs", 1),
-                  (const char *const[]){ "address", "\"0000:04:00.0\"", "driver", "null", "netdev", "null", "numa_node",
-                                         "1", "totalvfs", "64", "numvfs", "0", "vendor_id", "\"dead\"", "device_id",
-                                         "\"0001\"", "device_name", "null", NULL });
+  expect_members (element (root, "pfs", 0), (const char *const[]){ "address",
+                                                                   "\"0000:01:00.0\"",
+                                                                   "driver",
+                                                                   "\"igb\"",
+                                                                   "netdev",
+                                                                   "\"enp1s0\"",
+                                                                   "numa_node",
+                                                                   "-1",
+                                                                   "totalvfs",
+                                                                   "7",
+                                                                   "numvfs",
+                                                                   "7",
+                                                                   "vendor_id",
+                                                                   "\"8086\"",
+                                                                   "device_id",
+                                                                   "\"10c9\"",
+                                                                   "device_name",
+                                                                   "\"Intel Corporation 82576 Gigabit\"",
+                                                                   "cordoned",
+                                                                   "false",
+                                                                   "cordon_reason",
+                                                                   "null",
+                                                                   NULL });
+  expect_members (element (root, "pfs", 1), (const char *const[]){ "address",
+                                                                   "\"0000:04:00.0\"",
+                                                                   "driver",
+                                                                   "null",
+                                                                   "netdev",
+                                                                   "null",
+                                                                   "numa_node",
+                                                                   "1",
+                                                                   "totalvfs",
+                                                                   "64",
+                                                                   "numvfs",
+                                                                   "0",
+                                                                   "vendor_id",
+                                                                   "\"dead\"",
+                                                                   "device_id",
+                                                                   "\"0001\"",
+                                                                   "device_name",
+                                                                   "null",
+                                                                   "cordoned",
+                                                                   "true",
+                                                                   "cordon_reason",
+                                                                   "\"new card\"",
+                                                                   NULL });
   expect_members (element (root, "pools", 0),
                   (const char *const[]){ "name", "\"lan\"", "total", "6", "free", "1", "leased", "3", "quarantined",
-                                         "1", "foreign", "1", NULL });
+                                         "1", "foreign", "1", "cordoned", "0", NULL });
   expect_members (
       element (root, "vfs", 1),
-      (const char *const[]){
-          "address",     "\"0000:01:10.2\"",
-          "pf",          "\"0000:01:00.0\"",
-          "index",       "1",
-          "pool",        "\"lan\"",
-          "driver",      "\"vfio-pci\"",
-          "iommu_group", "13",
-          "numa_node",   "0",
-          "state",       "\"active\"",
-          "guest",       "{\"kind\":\"libvirt\",\"id\":\"11111111-2222-3333-4444-555555555555\",\"name\":\"web\"}",
-          "slot",        "\"net0\"",
-          "mac",         "\"52:54:00:00:00:01\"",
-          "vlan",        "100",
-          "since",       "\"2025-11-21T07:18:30Z\"",
-          "reason",      "null",
-          "vendor_id",   "\"8086\"",
-          "device_id",   "\"10ca\"",
-          "device_name", "\"Intel Corporation 82576 Virtual Function\"",
-          NULL });
-  expect_members (element (root, "vfs", 6), (const char *const[]){ "address",     "\"0000:05:00.0\"",
-                                                                   "pf",          "null",
-                                                                   "index",       "null",
-                                                                   "pool",        "null",
-                                                                   "driver",      "\"nvme\"",
-                                                                   "iommu_group", "null",
-                                                                   "numa_node",   "-1",
-                                                                   "state",       "\"free\"",
-                                                                   "guest",       "null",
-                                                                   "slot",        "null",
-                                                                   "mac",         "null",
-                                                                   "vlan",        "null",
-                                                                   "since",       "null",
-                                                                   "reason",      "null",
-                                                                   "vendor_id",   "\"1b36\"",
-                                                                   "device_id",   "\"0010\"",
-                                                                   "device_name", "\"Red\xef\xbf\xbd Hat Controller\"",
+      (const char *const[]){ "address",
+                             "\"0000:01:10.2\"",
+                             "pf",
+                             "\"0000:01:00.0\"",
+                             "index",
+                             "1",
+                             "pool",
+                             "\"lan\"",
+                             "driver",
+                             "\"vfio-pci\"",
+                             "iommu_group",
+                             "13",
+                             "numa_node",
+                             "0",
+                             "state",
+                             "\"active\"",
+                             "guest",
+                             "{\"kind\":\"libvirt\",\"id\":\"11111111-2222-3333-4444-555555555555\",\"name\":\"web\"}",
+                             "slot",
+                             "\"net0\"",
+                             "mac",
+                             "\"52:54:00:00:00:01\"",
+                             "vlan",
+                             "100",
+                             "since",
+                             "\"2025-11-21T07:18:30Z\"",
+                             "reason",
+                             "null",
+                             "vendor_id",
+                             "\"8086\"",
+                             "device_id",
+                             "\"10ca\"",
+                             "device_name",
+                             "\"Intel Corporation 82576 Virtual Function\"",
+                             "cordoned",
+                             "true",
+                             "cordon_reason",
+                             "\"it hangs\"",
+                             NULL });
+  expect_members (element (root, "vfs", 6), (const char *const[]){ "address",
+                                                                   "\"0000:05:00.0\"",
+                                                                   "pf",
+                                                                   "null",
+                                                                   "index",
+                                                                   "null",
+                                                                   "pool",
+                                                                   "null",
+                                                                   "driver",
+                                                                   "\"nvme\"",
+                                                                   "iommu_group",
+                                                                   "null",
+                                                                   "numa_node",
+                                                                   "-1",
+                                                                   "state",
+                                                                   "\"free\"",
+                                                                   "guest",
+                                                                   "null",
+                                                                   "slot",
+                                                                   "null",
+                                                                   "mac",
+                                                                   "null",
+                                                                   "vlan",
+                                                                   "null",
+                                                                   "since",
+                                                                   "null",
+                                                                   "reason",
+                                                                   "null",
+                                                                   "vendor_id",
+                                                                   "\"1b36\"",
+                                                                   "device_id",
+                                                                   "\"0010\"",
+                                                                   "device_name",
+                                                                   "\"Red\xef\xbf\xbd Hat Controller\"",
+                                                                   "cordoned",
+                                                                   "null",
+                                                                   "cordon_reason",
+                                                                   "null",
                                                                    NULL });
 }
 
@@ -243,47 +324,104 @@ takes_less_than_promised (void **state G_GNUC_UNUSED) {
 
 static void
 table_is_aligned (void **state G_GNUC_UNUSED) {
-  static const char expected[] = "POOL  TOTAL  FREE  LEASED  QUARANTINED  FOREIGN\n"
-                                 "lan       6     1       3            1        1\n"
-                                 "\n"
-                                 "pool lan\n"
-                                 "VF            STATE        GUEST                                               SLOT  "
-                                 "    MAC                VLAN  "
-                                 "SINCE             DRIVER    GROUP  NODE  DEVICE\n"
-                                 "0000:01:10.0  free         -                                                   -     "
-                                 "    -                     -  "
-                                 "-                 vfio-pci     12     0  Intel Corporation 82576 Virtual Function\n"
-                                 "0000:01:10.2  active       libvirt/11111111-2222-3333-4444-555555555555 (web)  net0  "
-                                 "    52:54:00:00:00:01   100  "
-                                 "2025-11-21 07:18  vfio-pci     13     0  Intel Corporation 82576 Virtual Function\n"
-                                 "0000:01:10.4  reserved     pve-qemu/101                                        "
-                                 "hostpci0  -                     0  "
-                                 "2025-11-21 07:18  igbvf        14     0  Intel Corporation 82576 Virtual Function\n"
-                                 "0000:01:10.6  releasing    pve-lxc/200                                         net0  "
-                                 "    -                     -  "
-                                 "2025-11-21 07:18  -            15     0  Intel Corporation 82576 Virtual Function\n"
-                                 "0000:01:11.0  quarantined  manual/dpdk                                         slot0 "
-                                 "    -                     -  "
-                                 "2025-11-21 07:18  -            16     0  Intel Corporation 82576 Virtual Function\n"
-                                 "    reason: the MAC could not be put back\n"
-                                 "0000:01:11.2  foreign      -                                                   -     "
-                                 "    -                     -  "
-                                 "-                 vfio-pci     17     0  Intel Corporation 82576 Virtual Function\n"
-                                 "    reason: held open by process 4711 (qemu)\n"
-                                 "\n"
-                                 "in no pool, never handed out\n"
-                                 "VF            STATE  DRIVER  DEVICE\n"
-                                 "0000:05:00.0  free   nvme    Red\xef\xbf\xbd Hat Controller\n"
-                                 "\n"
-                                 "PF            DRIVER  NETDEV  NODE  VFS  OF  DEVICE\n"
-                                 "0000:01:00.0  igb     enp1s0     -    7   7  Intel Corporation 82576 Gigabit\n"
-                                 "0000:04:00.0  -       -          1    0  64  -\n";
+  static const char expected[] =
+      "POOL  TOTAL  FREE  LEASED  QUARANTINED  FOREIGN\n"
+      "lan       6     1       3            1        1\n"
+      "\n"
+      "pool lan\n"
+      "VF            STATE             GUEST                                               SLOT  "
+      "    MAC                VLAN  "
+      "SINCE             DRIVER    GROUP  NODE  DEVICE\n"
+      "0000:01:10.0  free              -                                                   -     "
+      "    -                     -  "
+      "-                 vfio-pci     12     0  Intel Corporation 82576 Virtual Function\n"
+      "0000:01:10.2  active, cordoned  libvirt/11111111-2222-3333-4444-555555555555 (web)  net0  "
+      "    52:54:00:00:00:01   100  "
+      "2025-11-21 07:18  vfio-pci     13     0  Intel Corporation 82576 Virtual Function\n"
+      "    cordoned: it hangs\n"
+      "0000:01:10.4  reserved          pve-qemu/101                                        "
+      "hostpci0  -                     0  "
+      "2025-11-21 07:18  igbvf        14     0  Intel Corporation 82576 Virtual Function\n"
+      "0000:01:10.6  releasing         pve-lxc/200                                         net0  "
+      "    -                     -  "
+      "2025-11-21 07:18  -            15     0  Intel Corporation 82576 Virtual Function\n"
+      "0000:01:11.0  quarantined       manual/dpdk                                         slot0 "
+      "    -                     -  "
+      "2025-11-21 07:18  -            16     0  Intel Corporation 82576 Virtual Function\n"
+      "    reason: the MAC could not be put back\n"
+      "0000:01:11.2  foreign           -                                                   -     "
+      "    -                     -  "
+      "-                 vfio-pci     17     0  Intel Corporation 82576 Virtual Function\n"
+      "    reason: held open by process 4711 (qemu)\n"
+      "\n"
+      "in no pool, never handed out\n"
+      "VF            STATE  DRIVER  DEVICE\n"
+      "0000:05:00.0  free   nvme    Red\xef\xbf\xbd Hat Controller\n"
+      "\n"
+      "PF            STATE     DRIVER  NETDEV  NODE  VFS  OF  DEVICE\n"
+      "0000:01:00.0  -         igb     enp1s0     -    7   7  Intel Corporation 82576 Gigabit\n"
+      "0000:04:00.0  cordoned  -       -          1    0  64  -\n"
+      "    cordoned: new card\n";
   g_autoptr (GVariant) status = make_status (whole_host);
   g_autoptr (CliDeviceNames) names = make_names ();
   g_autofree char *table = NULL;
 
   g_setenv ("TZ", "UTC", TRUE);
   table = cli_status_to_table (status, names);
+  assert_string_equal (table, expected);
+}
+
+/* Nobody must take for free what will not be handed out; a reason that the PF has stands once. */
+static void
+table_shows_cordons (void **state G_GNUC_UNUSED) {
+  static const char expected[] = "POOL  TOTAL  FREE  CORDONED\n"
+                                 "lan       4     0         4\n"
+                                 "san       1     1         -\n"
+                                 "\n"
+                                 "pool lan\n"
+                                 "VF            STATE\n"
+                                 "0000:01:10.0  cordoned\n"
+                                 "0000:01:10.2  cordoned\n"
+                                 "    cordoned: it hangs\n"
+                                 "0000:01:10.4  quarantined, cordoned\n"
+                                 "    reason: no\n"
+                                 "    cordoned: it ?[2Jhangs\n"
+                                 "0000:02:10.0  cordoned\n"
+                                 "\n"
+                                 "PF            STATE     VFS\n"
+                                 "0000:01:00.0  cordoned    3\n"
+                                 "    cordoned: new card\n"
+                                 "0000:02:00.0  -           1\n";
+#define CORDONED(address, pf, state, reason)                                                                           \
+  "{'address': <'" address "'>, 'pf': <'" pf "'>, 'pool': <'lan'>, 'state': <'" state "'>, 'cordoned': <true>, "       \
+  "'cordon_reason': <" reason ">"
+  static const char
+      text[] =
+          "{'pfs': <[{'address': <'0000:01:00.0'>, 'numvfs': <3>, 'cordoned': <true>, 'cordon_reason': <just 'new "
+          "card'>},"
+          "{'address': <'0000:02:00.0'>, 'numvfs': <1>, 'cordoned': <false>, 'cordon_reason': <@ms nothing>}]>,"
+          "'pools': <[{'name': <'lan'>, 'total': <4>, 'free': <0>, 'cordoned': <4>},"
+          "{'name': <'san'>, 'total': <1>, 'free': <1>, 'cordoned': <0>}]>,"
+          "'vfs': <[" CORDONED ("0000:01:10.0", "0000:01:00.0", "free", "just 'new card'") "}," CORDONED (
+              "0000:01:10.2", "0000:01:00.0", "free",
+              "just 'it hangs'") "}," CORDONED ("0000:01:10.4", "0000:01:00.0", "quarantined",
+                                                "just 'it \033[2Jhangs'") ", 'reason': <just 'no'>}," CORDONED ("0000:"
+                                                                                                                "02:10."
+                                                                                                                "0",
+                                                                                                                "0000:"
+                                                                                                                "02:00."
+                                                                                                                "0",
+                                                                                                                "free",
+                                                                                                                "@ms "
+                                                                                                                "nothin"
+                                                                                                                "g") "}"
+                                                                                                                     "]"
+                                                                                                                     ">"
+                                                                                                                     "}";
+#undef CORDONED
+  g_autoptr (GVariant) status = make_status (text);
+  g_autofree char *table = cli_status_to_table (status, NULL);
+
   assert_string_equal (table, expected);
 }
 
@@ -389,10 +527,10 @@ survives_damaged_names (void **state G_GNUC_UNUSED) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (json_shows_everything),          cmocka_unit_test (json_shows_every_state),
-    cmocka_unit_test (takes_less_than_promised),       cmocka_unit_test (table_is_aligned),
-    cmocka_unit_test (nasty_names_stay_in_their_cell), cmocka_unit_test (monstrous_cells_are_cut),
-    cmocka_unit_test (survives_damaged_names),
+    cmocka_unit_test (json_shows_everything),    cmocka_unit_test (json_shows_every_state),
+    cmocka_unit_test (takes_less_than_promised), cmocka_unit_test (table_is_aligned),
+    cmocka_unit_test (table_shows_cordons),      cmocka_unit_test (nasty_names_stay_in_their_cell),
+    cmocka_unit_test (monstrous_cells_are_cut),  cmocka_unit_test (survives_damaged_names),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -336,6 +336,31 @@ nonsense_of_a_cordon_is_damage (void **state) {
   }
 }
 
+/* Each row makes sense, but the second would not be found where it is looked for. */
+static void
+cordons_out_of_order_are_damage (void **state) {
+  static const char first[] = ONE "why";
+  const LedgerDir *f = *state;
+  g_autoptr (VfpoolLedger) ledger = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *whole = NULL, *replaced = NULL;
+  gsize length;
+  char *at;
+
+  make_small (f);
+  g_free (sql (f->path, FOLD));
+  assert_true (g_file_get_contents (f->path, &whole, &length, NULL));
+  at = memmem (whole, length, first, strlen (first));
+  assert_non_null (at);
+  at[strlen (ONE) - 1] = '7';
+  put (f->path, whole, length);
+  ledger = vfpool_ledger_open (f->root, &replaced, &error);
+  assert_ok (ledger != NULL, error);
+  assert_non_null (replaced);
+  assert_string_equal (vfpool_ledger_replaced_because (ledger), "the pages of the cordons do not fit together");
+  assert_cordons (ledger, TWO " - 2\n0000:01:10.7 why 1\n");
+}
+
 /* ---- What is saved ---- */
 
 static void
@@ -435,6 +460,7 @@ main (void) {
     CASE (nonsense_of_a_guest_is_passed_over),
     CASE (nonsense_in_a_name_is_left_out),
     CASE (nonsense_of_a_cordon_is_damage),
+    CASE (cordons_out_of_order_are_damage),
     CASE (one_bad_page_takes_its_own_rows_only),
   };
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MAC addresses for guests that ask for none: made from who the guest is, so that it gets the same one each time, on each host,
+ * and also when the ledger was lost.
+ *
+ * Six bytes of the SHA-256 of: a word for the way it is done, the seed, the guest's kind and id, the slot, and how many were
+ * refused before (because somebody else has that MAC). They are marked as administered locally and as one station's.
+ *
+ * The seed keeps guests apart that have the same id on different hosts:
+ *
+ *   [vfpool] mac-seed=      that, for all guests
+ *   libvirt                 none: a UUID is one in the whole world, and a guest keeps its MAC when it moves to another host
+ *   pve-qemu, pve-lxc       /etc/pve/pve-root-ca.pem, the same on all nodes of a cluster; a node that has none (yet): as manual
+ *   manual                  /etc/machine-id; on a host that has none: nothing
+ */
+#pragma once
+
+#include "host.h"
+
+/* The MAC for @slot of the guest, "xx:xx:xx:xx:xx:xx" in lower case, for g_free(). @attempt: 0 for the one that it shall have, then
+ * 1, 2 ... for others in its place. */
+char *vfpool_mac_generate (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind, const char *id,
+                           const char *slot, guint attempt);
+
+/* The MACs (strings, lower case) that the network interfaces of the host at @root have now, as a set for g_hash_table_unref(). */
+GHashTable *vfpool_mac_used (const char *root);
+
+/* Adds to such a set the MACs that the PFs of @config's pools keep for all of their VFs, which no interface need show: VFs of
+ * guests. One question a PF; what a PF does not answer is left out. */
+void vfpool_mac_add_of_vfs (GHashTable *macs, VfpoolHost *host, const VfpoolConfig *config);
