@@ -65,6 +65,12 @@ vfpool_numbers_add (VfpoolNumbers *self, guint first, guint last) {
   g_array_insert_vals (self, begin, range, 2);
 }
 
+void
+vfpool_numbers_add_all (VfpoolNumbers *self, const VfpoolNumbers *other) {
+  for (guint i = 0; i < other->len; i += 2)
+    vfpool_numbers_add (self, at (other, i), at (other, i + 1));
+}
+
 /* A number at the start of *@text, which is moved behind it. */
 static gboolean
 parse_number (const char **text, guint *number) {
