@@ -30,11 +30,11 @@ typedef gboolean (*CliVerbFunc) (Vfpool *vfpool, const CliCall *call, GError **e
 struct _CliVerb {
   const char *name;
   CliVerbFunc function;
-  const char *summary;      /* one line, for the list of verbs */
-  const char *details;      /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
-  const char *example;      /* lines to type, each ending in a line feed */
-  const CliOption *options; /* nullable; ends with a NULL name */
-  const char *operand;      /* nullable: what the one word after the verb is; it may be left out */
+  const char *summary;       /* one line, for the list of verbs */
+  const char *details;       /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
+  const char *example;       /* lines to type, each ending in a line feed */
+  const CliOption *options;  /* nullable; ends with a NULL name */
+  const char *operand;       /* nullable: what the one word after the verb is; it may be left out */
   gboolean needs_one_option; /* exactly one of its options has to be given */
   gboolean needs_library;
   gboolean needs_root; /* it changes devices or the ledger */
@@ -111,6 +111,17 @@ gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_acquire_options[], cli_release_options[];
+extern const CliOption cli_status_options[], cli_release_options[];
+
+/* The options of a verb that asks for VFs. */
+extern const CliOption cli_request_options[];
+
+/**
+ * cli_request_new: what the options of @call ask for.
+ * @call: of a verb that has the cli_request_options
+ *
+ * Returns: (transfer full): for vfpool_request_free(), or NULL: VFPOOL_ERROR_BAD_INPUT.
+ */
+VfpoolRequest *cli_request_new (const CliCall *call, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliCall, cli_call_free)
