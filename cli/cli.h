@@ -116,7 +116,18 @@ gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_acquire_options[], cli_release_options[], cli_cordon_options[],
+extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[],
     cli_forget_options[];
+
+/* The options of a verb that asks for VFs. */
+extern const CliOption cli_request_options[];
+
+/**
+ * cli_request_new: what the options of @call ask for.
+ * @call: of a verb that has the cli_request_options
+ *
+ * Returns: (transfer full): for vfpool_request_free(), or NULL: VFPOOL_ERROR_BAD_INPUT.
+ */
+VfpoolRequest *cli_request_new (const CliCall *call, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliCall, cli_call_free)

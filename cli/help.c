@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Where descriptions begin in a list of names. */
-#define NAME_WIDTH 18
+#define NAME_WIDTH 22
 
 static void
 append_options (GString *text, const CliOption *options) {

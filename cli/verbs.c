@@ -23,15 +23,18 @@ const CliVerb cli_verbs[] = {
   {
       .name = "acquire",
       .function = cli_acquire,
-      .summary = "lease a free VF of a pool to a guest, prepare it, print its address",
+      .summary = "lease free VFs of a pool to a guest, prepare them, print their addresses",
       .details =
-          "Chooses a free VF, records the lease, sets MAC and VLAN through the PF, binds the VF to vfio-pci, reads "
+          "Chooses free VFs, records the leases, sets MAC and VLAN through the PF, binds the VFs to vfio-pci, reads "
           "all\n"
-          "of it back, and prints the VF's PCI address alone on a line. The same guest and slot get the same VF\n"
-          "again. Exit status 69: no VF is free, and the message says why each was refused.\n",
+          "of it back, and prints each VF's PCI address alone on a line. The same guest and slot get the same VF\n"
+          "again. Exit status 69: too few VFs are free, and the message says why each was refused.\n",
       .example = "vfpool acquire --guest manual/dpdk --pool lan --vlan 100\n"
-                 "0000:01:10.0\n",
-      .options = cli_acquire_options,
+                 "0000:01:10.0\n"
+                 "vfpool acquire --guest manual/dpdk2 --pool lan --count 2 --anti-affinity card --nodes 0\n"
+                 "0000:01:10.2\n"
+                 "0000:41:10.0\n",
+      .options = cli_request_options,
       .needs_library = TRUE,
       .needs_root = TRUE,
   },

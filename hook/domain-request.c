@@ -2,16 +2,22 @@
 /*
  * A domain asks in two ways. By pool, in <metadata>, which libvirt keeps and never reads:
  *
- *   <vfpool:request xmlns:vfpool="urn:vfpool:domain:1">
+ *   <vfpool:request xmlns:vfpool="urn:vfpool:domain:1" numa="required" placement="pack" anti-affinity="card">
  *     <vfpool:slot name="net0" pool="lan" mac="52:54:00:12:34:56" vlan="100"/>
+ *     <vfpool:slot name="gpu" pool="gpu" functions="all"/>
  *   </vfpool:request>
  *
- * and by address: each PCI <hostdev> and each <interface type='hostdev'>. Within our element everything is ours, and
- * what is not known there is an error: a misspelt attribute must not become a guest without its VLAN. Everything else
- * in the XML is libvirt's or somebody else's, and is passed over.
+ * and by address: each PCI <hostdev> and each <interface type='hostdev'>. The attributes of the request are a policy that goes
+ * before those of the pools (policy.h); with functions="all" a slot gets all functions of the device that is chosen, as
+ * far as they lie in the pool. All attributes but pool are optional.
+ *
+ * Within our element everything is ours, and what is not known there is an error: a misspelt attribute must not become a
+ * guest without its VLAN. Everything else in the XML is libvirt's or somebody else's, and is passed over; where on the
+ * host the guest lives is read out of it (domain-numa.h).
  */
 #include "domain-request.h"
 
+#include "domain-numa.h"
 #include "printable.h"
 
 #include <string.h>
@@ -19,8 +25,8 @@
 #define NAMESPACE_STEM "urn:vfpool:"
 #define PREFIX "vfpool" /* for messages; the guest may use another */
 
-static const char *const slot_attributes[] = { "name", "pool", "mac", "vlan", NULL };
-static const char *const no_attributes[] = { NULL };
+static const char *const slot_attributes[] = { "name", "pool", "mac", "vlan", "functions", NULL };
+static const char *const policy_attributes[] = { "numa", "placement", "anti-affinity", NULL };
 
 static gboolean bad_input (GError **error, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
@@ -54,10 +60,9 @@ check_attributes (const xmlNode *node, const char *const *known, GError **error)
 
     if (!attr->ns && g_strv_contains (known, (const char *)attr->name))
       continue;
-    return bad_input (error, node, " has the unknown attribute '%s%s%.60s': %s%s%s",
+    return bad_input (error, node, " has the unknown attribute '%s%s%.60s': expected %s%s",
                       attr->ns && attr->ns->prefix ? (const char *)attr->ns->prefix : "", attr->ns ? ":" : "",
-                      (const char *)attr->name, *known ? "expected " : "it takes none", list,
-                      attr->ns ? ", without a prefix" : "");
+                      (const char *)attr->name, list, attr->ns ? ", without a prefix" : "");
   }
   return TRUE;
 }
@@ -83,14 +88,26 @@ read_vlan (const xmlNode *slot, int *vlan, GError **error) {
 }
 
 static gboolean
+read_functions (const xmlNode *slot, gboolean *all, GError **error) {
+  g_autofree char *text = domain_xml_attribute (slot, "functions");
+
+  *all = text != NULL;
+  if (text && strcmp (text, "all") != 0)
+    return bad_input (error, slot, " has functions='%.40s': expected functions='all', or none for one function", text);
+  return TRUE;
+}
+
+static gboolean
 add_slot (VfpoolRequest *request, const xmlNode *slot, guint position, GError **error) {
   g_autofree char *name = domain_xml_attribute (slot, "name");
   g_autofree char *pool = domain_xml_attribute (slot, "pool");
   g_autofree char *mac = domain_xml_attribute (slot, "mac");
   g_autofree char *shown = printable_copy (pool ? pool : "", 60);
+  gboolean all_functions;
   int vlan;
 
-  if (!check_attributes (slot, slot_attributes, error) || !read_vlan (slot, &vlan, error))
+  if (!check_attributes (slot, slot_attributes, error) || !read_vlan (slot, &vlan, error)
+      || !read_functions (slot, &all_functions, error))
     return FALSE;
   if (!pool || !*pool)
     return bad_input (error, slot, " number %u names no pool: expected pool='NAME'", position + 1);
@@ -98,10 +115,24 @@ add_slot (VfpoolRequest *request, const xmlNode *slot, guint position, GError **
     return bad_input (error, slot, " for the pool '%s' is not empty: expected attributes only", shown);
   if (!name)
     name = g_strdup_printf ("slot%u", position);
-  if (vfpool_request_add_pool (request, name, pool, mac, vlan, error))
+  if (vfpool_request_add_pool (request, name, pool, mac, vlan, error)
+      && (!all_functions || vfpool_request_set_all_functions (request, name, error)))
     return TRUE;
   g_prefix_error (error, "the domain's <metadata>: <" PREFIX ":slot> for the pool '%s': ", shown);
   return FALSE;
+}
+
+static gboolean
+read_policy (VfpoolRequest *request, const xmlNode *element, GError **error) {
+  for (const char *const *key = policy_attributes; *key; key++) {
+    g_autofree char *word = domain_xml_attribute (element, *key);
+
+    if (!word || vfpool_request_set_policy (request, *key, word, error))
+      continue;
+    g_prefix_error (error, "the domain's <metadata>: <" PREFIX ":request>: ");
+    return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -110,7 +141,7 @@ add_request (VfpoolRequest *request, const xmlNode *element, GError **error) {
 
   if (!xmlStrEqual (element->name, BAD_CAST "request"))
     return bad_input (error, element, " is unknown: expected <" PREFIX ":request>");
-  if (!check_attributes (element, no_attributes, error))
+  if (!check_attributes (element, policy_attributes, error) || !read_policy (request, element, error))
     return FALSE;
   for (const xmlNode *node = element->children; node; node = node->next) {
     if (is_decoration (node))
@@ -238,5 +269,7 @@ domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **erro
     return NULL;
   if (!add_metadata (request, domain, error) || (with_addresses && !add_devices (request, domain, error)))
     return NULL;
+  if (!vfpool_request_is_empty (request))
+    domain_numa_read (request, domain);
   return g_steal_pointer (&request);
 }

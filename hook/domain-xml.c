@@ -168,14 +168,18 @@ domain_xml_attribute_is (const xmlNode *node, const char *name, const char *valu
   return found && strcmp (found, value) == 0;
 }
 
-static char *
-child_text (const DomainXml *self, const char *name) {
-  const xmlNode *child = domain_xml_child (domain_xml_root (self), name);
-  xmlChar *content = child ? xmlNodeGetContent ((xmlNode *)child) : NULL;
+char *
+domain_xml_content (const xmlNode *node) {
+  xmlChar *content = node ? xmlNodeGetContent ((xmlNode *)node) : NULL;
   char *copy = content ? g_strstrip (g_strdup ((const char *)content)) : NULL;
 
   xmlFree (content);
   return copy;
+}
+
+static char *
+child_text (const DomainXml *self, const char *name) {
+  return domain_xml_content (domain_xml_child (domain_xml_root (self), name));
 }
 
 char *

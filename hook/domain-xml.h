@@ -50,5 +50,7 @@ const xmlNode *domain_xml_next (const xmlNode *node, const char *name);
 char *domain_xml_attribute (const xmlNode *node, const char *name);
 /* Whether the attribute @name of @node is there and reads @value. */
 gboolean domain_xml_attribute_is (const xmlNode *node, const char *name, const char *value);
+/* The text in @node, without blanks at its ends, for g_free(); NULL: there is no @node. */
+char *domain_xml_content (const xmlNode *node);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DomainXml, domain_xml_free)

@@ -190,7 +190,7 @@ pre_start (const PvePaths *paths, const char *vmid, GError **error) {
   if (!vfpool)
     return FALSE;
   plan = pve_plan_new (paths, config, vfpool);
-  request = pve_plan_request (plan, vfpool, vmid, config->name, error);
+  request = pve_plan_request (plan, vfpool, vmid, config, error);
   if (!request)
     return FALSE;
   return vfpool_request_is_empty (request) || lease_all (paths, vfpool, plan, request, vmid, error);

@@ -70,9 +70,18 @@ request_devices (VfpoolRequest *request, const PveSlot *slot, Vfpool *vfpool, GE
   return TRUE;
 }
 
+/* A list that makes no sense is PVE's own affair: nothing but the choice among free VFs hangs on it. */
+static void
+tell_home (VfpoolRequest *request, const PveVmConfig *config) {
+  if (config->nodes)
+    vfpool_request_set_nodes (request, config->nodes, NULL);
+  if (config->cpus)
+    vfpool_request_set_cpus (request, config->cpus, NULL);
+}
+
 VfpoolRequest *
-pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const char *name, GError **error) {
-  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_PVE_QEMU, vmid, name, error);
+pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const PveVmConfig *config, GError **error) {
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_PVE_QEMU, vmid, config->name, error);
 
   for (guint i = 0; request && i < plan->len; i++) {
     const PveSlot *slot = g_ptr_array_index (plan, i);
@@ -83,6 +92,8 @@ pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const char 
     if (slot->is_pool && !vfpool_request_add_pool (request, slot_name, slot->mapping, NULL, VFPOOL_VLAN_UNSET, error))
       return NULL;
   }
+  if (request)
+    tell_home (request, config);
   return g_steal_pointer (&request);
 }
 

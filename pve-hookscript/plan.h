@@ -27,11 +27,12 @@ void pve_slot_free (PveSlot *self);
 
 /**
  * pve_plan_request: what to acquire: a slot "hostpciN" for each pool and each device that lies in one; a further device
- * of one entry is "hostpciN-J", as PVE calls it hostpciN.J.
+ * of one entry is "hostpciN-J", as PVE calls it hostpciN.J. With it goes where the VM lives.
  *
  * Returns: (transfer full): the request, empty when nothing is vfpool's; or NULL: VFPOOL_ERROR_BAD_INPUT.
  */
-VfpoolRequest *pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const char *name, GError **error);
+VfpoolRequest *pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const PveVmConfig *config,
+                                 GError **error);
 
 /**
  * pve_plan_check: whether PVE can use the mappings of the pools that are asked for: each has lines for this node, each

@@ -6,6 +6,9 @@
  *
  * An entry that cannot be understood is passed over with a warning, not refused: PVE ignores such an entry too, and
  * should it be one of a newer PVE that gives a pool's VF to the VM, then the parking lines (parking.h) refuse it.
+ *
+ * Where the VM lives is told by "numaN: cpus=0-1,hostnodes=0;2-3,...", which PVE heeds when "numa" is on, and by
+ * "affinity: 0,5,8-11". PVE passes over such a value when it cannot read it (and warns), so that is done here, too.
  */
 #include "vm-config.h"
 
@@ -138,42 +141,68 @@ pve_hostpci_free (PveHostpci *self) {
   g_free (self);
 }
 
-/* The number in "hostpciN", or -1. PVE knows no other spelling of it than "0" to "15". */
+/* The number in "STEMn", or -1. PVE knows no other spelling of it than "0", "1" and so on below @count. */
 static int
-hostpci_index (const char *key) {
-  for (int i = 0; i < PVE_HOSTPCI_MAX; i++) {
+key_index (const char *key, const char *stem, int count) {
+  for (int i = 0; i < count; i++) {
     char name[sizeof "hostpci15"];
 
-    g_snprintf (name, sizeof name, "hostpci%d", i);
+    g_snprintf (name, sizeof name, "%s%d", stem, i);
     if (!strcmp (key, name))
       return i;
   }
   return -1;
 }
 
-/* One line ("#name: x" is no key here either); what matters goes to @name or, still unread, to @values, so that a later
- * line can replace it. */
+/* What the keys that matter say, still unread, so that a later line can replace it. */
+typedef struct {
+  char *name, *numa, *affinity;
+  char *hostpci[PVE_HOSTPCI_MAX];
+  char *nodes[PVE_NUMA_MAX];
+} Values;
+
 static void
-parse_line (const char *line, char **name, char *values[PVE_HOSTPCI_MAX]) {
+values_clear (Values *self) {
+  g_free (self->name);
+  g_free (self->numa);
+  g_free (self->affinity);
+  for (int i = 0; i < PVE_HOSTPCI_MAX; i++)
+    g_free (self->hostpci[i]);
+  for (int i = 0; i < PVE_NUMA_MAX; i++)
+    g_free (self->nodes[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Values, values_clear)
+
+static char **
+values_find (Values *self, const char *key) {
+  int hostpci = key_index (key, "hostpci", PVE_HOSTPCI_MAX), node = key_index (key, "numa", PVE_NUMA_MAX);
+
+  if (hostpci >= 0)
+    return &self->hostpci[hostpci];
+  if (node >= 0)
+    return &self->nodes[node];
+  return !strcmp (key, "name")       ? &self->name
+         : !strcmp (key, "numa")     ? &self->numa
+         : !strcmp (key, "affinity") ? &self->affinity
+                                     : NULL;
+}
+
+/* One line ("#name: x" is no key here either). */
+static void
+parse_line (const char *line, Values *values) {
   const char *colon = strchr (line, ':');
   g_autofree char *key = NULL;
   g_autofree char *value = NULL;
-  int index;
+  char **place;
 
   if (!colon)
     return;
   key = g_strndup (line, (gsize)(colon - line));
   value = g_strstrip (g_strdup (colon + 1));
-  if (!*value)
+  if (!*value || !(place = values_find (values, key)))
     return;
-  index = hostpci_index (key);
-  if (index >= 0) {
-    g_free (values[index]);
-    values[index] = g_steal_pointer (&value);
-  } else if (!strcmp (key, "name")) {
-    g_free (*name);
-    *name = g_steal_pointer (&value);
-  }
+  g_free (*place);
+  *place = g_steal_pointer (&value);
 }
 
 static void
@@ -192,10 +221,56 @@ add_hostpci (PveVmConfig *self, int index, const char *value) {
                    g_strdup_printf ("hostpci%d is passed over, Proxmox VE cannot use it either: %s", index, shown));
 }
 
+/* PVE's boolean. */
+static gboolean
+is_on (const char *value) {
+  static const char *const words[] = { "1", "on", "yes", "true" };
+
+  for (guint i = 0; value && i < G_N_ELEMENTS (words); i++)
+    if (!g_ascii_strcasecmp (value, words[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* The value of the property @key in "KEY=VALUE,KEY=VALUE", or NULL. */
+static char *
+property_value (const char *value, const char *key) {
+  g_auto (GStrv) parts = g_strsplit (value, ",", -1);
+
+  for (char **part = parts; *part; part++) {
+    const char *equals = strchr (*part, '=');
+    if (equals && strlen (key) == (gsize)(equals - *part) && g_str_has_prefix (*part, key))
+      return g_strdup (equals + 1);
+  }
+  return NULL;
+}
+
+/* What numbers and ranges consist of, without what separates them; which ones they are is looked at by who uses them. */
+#define NUMBER_SET "0123456789- \t"
+
+static gboolean
+has_only (const char *text, const char *allowed) {
+  return text[strspn (text, allowed)] == '\0';
+}
+
+/* The host's nodes of all of the VM's nodes; NULL when it does not say any. */
+static char *
+collect_nodes (const Values *values) {
+  g_autoptr (GString) all = g_string_new (NULL);
+
+  for (int i = 0; is_on (values->numa) && i < PVE_NUMA_MAX; i++) {
+    g_autofree char *nodes = values->nodes[i] ? property_value (values->nodes[i], "hostnodes") : NULL;
+
+    if (nodes && *nodes && has_only (nodes, NUMBER_SET ";"))
+      g_string_append_printf (all, "%s%s", all->len ? "," : "", g_strdelimit (nodes, ";", ','));
+  }
+  return all->len ? g_string_free (g_steal_pointer (&all), FALSE) : NULL;
+}
+
 PveVmConfig *
 pve_vm_config_parse (const char *data, gsize length) {
   PveVmConfig *self = g_new0 (PveVmConfig, 1);
-  char *values[PVE_HOSTPCI_MAX] = { NULL };
+  g_auto (Values) values = { NULL };
   const char *end = data + length;
 
   self->hostpci = g_ptr_array_new_with_free_func ((GDestroyNotify)pve_hostpci_free);
@@ -207,14 +282,16 @@ pve_vm_config_parse (const char *data, gsize length) {
 
     /* A zero byte would make the rest of the line invisible here, but not to PVE. */
     if (!memchr (data, '\0', line_length))
-      parse_line (line, &self->name, values);
+      parse_line (line, &values);
     data += line_length + 1;
   }
-  for (int i = 0; i < PVE_HOSTPCI_MAX; i++) {
-    if (values[i])
-      add_hostpci (self, i, values[i]);
-    g_free (values[i]);
-  }
+  for (int i = 0; i < PVE_HOSTPCI_MAX; i++)
+    if (values.hostpci[i])
+      add_hostpci (self, i, values.hostpci[i]);
+  self->name = g_steal_pointer (&values.name);
+  self->nodes = collect_nodes (&values);
+  if (values.affinity && has_only (values.affinity, NUMBER_SET ","))
+    self->cpus = g_steal_pointer (&values.affinity);
   return self;
 }
 
@@ -233,6 +310,8 @@ pve_vm_config_free (PveVmConfig *self) {
   if (!self)
     return;
   g_free (self->name);
+  g_free (self->nodes);
+  g_free (self->cpus);
   g_ptr_array_unref (self->hostpci);
   g_ptr_array_unref (self->warnings);
   g_free (self);

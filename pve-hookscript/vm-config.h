@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vfpool needs of a Proxmox VE virtual machine's configuration: its name and its hostpci entries. */
+/* What vfpool needs of a Proxmox VE virtual machine's configuration: its name, its hostpci entries, and where on the host it
+ * lives. */
 #pragma once
 
 #include <glib.h>
 
 /* PVE's own limit: hostpci0 to hostpci15. */
 #define PVE_HOSTPCI_MAX 16
+/* And numa0 to numa7. */
+#define PVE_NUMA_MAX 8
 
 /* One hostpciN entry that passes through whole functions: by mapping, or by addresses, never both. */
 typedef struct {
@@ -18,6 +21,8 @@ typedef struct {
 typedef struct {
   char *name;          /* nullable */
   GPtrArray *hostpci;  /* of PveHostpci, by index; entries with mdev= are left out, they pass through no function */
+  char *nodes;         /* the host's NUMA nodes that its memory is on, as in "0,2-3", or NULL */
+  char *cpus;          /* the host's CPUs that it runs on, likewise */
   GPtrArray *warnings; /* of char*: a sentence for each entry that was passed over because it makes no sense */
 } PveVmConfig;
 

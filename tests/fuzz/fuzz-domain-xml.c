@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+static const char *const policy_keys[] = { "numa", "placement", "anti-affinity" };
+
 static void
 write_pool_slot (GString *xml, const VfpoolSlot *slot) {
   g_string_append_printf (xml, "<v:slot name='%s' pool='%s'", slot->name, slot->pool);
@@ -13,7 +15,25 @@ write_pool_slot (GString *xml, const VfpoolSlot *slot) {
     g_string_append_printf (xml, " mac='%s'", slot->mac);
   if (slot->vlan != VFPOOL_VLAN_UNSET)
     g_string_append_printf (xml, " vlan='%d'", slot->vlan);
-  g_string_append (xml, "/>");
+  g_string_append (xml, slot->all_functions ? " functions='all'/>" : "/>");
+}
+
+static void
+write_policy (GString *xml, const VfpoolPolicy *policy) {
+  for (guint i = 0; i < G_N_ELEMENTS (policy_keys); i++)
+    if (vfpool_policy_get (policy, policy_keys[i]))
+      g_string_append_printf (xml, " %s='%s'", policy_keys[i], vfpool_policy_get (policy, policy_keys[i]));
+}
+
+static void
+write_home (GString *xml, const VfpoolRequest *request) {
+  g_autofree char *nodes = request->nodes ? vfpool_numbers_to_string (request->nodes) : NULL;
+  g_autofree char *cpus = request->cpus ? vfpool_numbers_to_string (request->cpus) : NULL;
+
+  if (nodes)
+    g_string_append_printf (xml, "<numatune><memory nodeset='%s'/></numatune>", nodes);
+  if (cpus)
+    g_string_append_printf (xml, "<vcpu cpuset='%s'>2</vcpu>", cpus);
 }
 
 static void
@@ -35,12 +55,16 @@ static GString *
 write_domain (const VfpoolRequest *request) {
   GString *xml = g_string_new (NULL);
 
-  g_string_printf (xml, "<domain><uuid>%s</uuid><metadata><v:request xmlns:v='" DOMAIN_REQUEST_NAMESPACE "'>",
+  g_string_printf (xml, "<domain><uuid>%s</uuid><metadata><v:request xmlns:v='" DOMAIN_REQUEST_NAMESPACE "'",
                    request->id);
+  write_policy (xml, &request->policy);
+  g_string_append (xml, ">");
   for (guint i = 0; i < request->slots->len; i++)
     if (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->pool)
       write_pool_slot (xml, g_ptr_array_index (request->slots, i));
-  g_string_append (xml, "</v:request></metadata><devices>");
+  g_string_append (xml, "</v:request></metadata>");
+  write_home (xml, request);
+  g_string_append (xml, "<devices>");
   for (guint i = 0; i < request->slots->len; i++)
     if (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->address)
       write_address_slot (xml, g_ptr_array_index (request->slots, i));
@@ -61,6 +85,14 @@ find_slot (const VfpoolRequest *request, const char *name) {
 }
 
 static void
+check_same_home (const VfpoolNumbers *numbers, const VfpoolNumbers *again) {
+  g_autofree char *text = numbers ? vfpool_numbers_to_string (numbers) : NULL;
+  g_autofree char *second_text = again ? vfpool_numbers_to_string (again) : NULL;
+
+  g_assert_cmpstr (text, ==, second_text);
+}
+
+static void
 check_again (const VfpoolRequest *request) {
   g_autoptr (GString) text = write_domain (request);
   g_autoptr (DomainXml) xml = domain_xml_parse (text->str, text->len, NULL);
@@ -77,7 +109,14 @@ check_again (const VfpoolRequest *request) {
     g_assert_cmpstr (second->address, ==, slot->address);
     g_assert_cmpstr (second->mac, ==, slot->mac);
     g_assert_cmpint (second->vlan, ==, slot->vlan);
+    g_assert_true (second->all_functions == slot->all_functions);
   }
+  for (guint i = 0; i < G_N_ELEMENTS (policy_keys); i++)
+    g_assert_cmpstr (vfpool_policy_get (&again->policy, policy_keys[i]), ==,
+                     vfpool_policy_get (&request->policy, policy_keys[i]));
+  g_assert_true (!request->nodes || !request->cpus);
+  check_same_home (request->nodes, again->nodes);
+  check_same_home (request->cpus, again->cpus);
 }
 
 static void

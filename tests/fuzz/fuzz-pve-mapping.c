@@ -114,7 +114,7 @@ check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, 
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
-  request = pve_plan_request (plan, vfpool, "101", config->name, &error);
+  request = pve_plan_request (plan, vfpool, "101", config, &error);
   fuzz_assert_answer (request != NULL, &error);
   ok = pve_plan_check (plan, paths, mappings, vfpool, &error);
   fuzz_assert_answer (ok, &error);

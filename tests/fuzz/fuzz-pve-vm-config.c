@@ -43,6 +43,12 @@ write_config (const PveVmConfig *config) {
 
   if (config->name)
     g_string_append_printf (text, "name: %s\n", config->name);
+  if (config->nodes) {
+    g_autofree char *nodes = g_strdelimit (g_strdup (config->nodes), ",", ';');
+    g_string_append_printf (text, "numa: 1\nnuma0: hostnodes=%s,cpus=0\n", nodes);
+  }
+  if (config->cpus)
+    g_string_append_printf (text, "affinity: %s\n", config->cpus);
   for (guint i = 0; i < config->hostpci->len; i++)
     write_entry (text, g_ptr_array_index (config->hostpci, i));
   return text;

@@ -4,8 +4,10 @@
  *
  *   KIND/ID
  *   pool SLOT POOL MAC VLAN         address SLOT ADDRESS MAC VLAN
+ *   nodes LIST     cpus LIST        numa WORD (or another part of a policy)
+ *   functions SLOT
  *
- * with tabs between the fields of a slot; an empty MAC is none. The text before the first tab of the first line is the
+ * with tabs between the fields; an empty MAC is none. The text before the first tab of the first line is the
  * guest, what follows it its display name.
  */
 #include "address.h"
@@ -42,6 +44,20 @@ read_guest (const char *line) {
 }
 
 static void
+set_line (VfpoolRequest *request, const char *what, const char *value) {
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  fuzz_memory_begin ();
+  ok = strcmp (what, "nodes") == 0       ? vfpool_request_set_nodes (request, value, &error)
+       : strcmp (what, "cpus") == 0      ? vfpool_request_set_cpus (request, value, &error)
+       : strcmp (what, "functions") == 0 ? vfpool_request_set_all_functions (request, value, &error)
+                                         : vfpool_request_set_policy (request, what, value, &error);
+  fuzz_memory_end (16384 + 64 * strlen (value));
+  fuzz_assert_answer (ok, &error);
+}
+
+static void
 add_line (VfpoolRequest *request, const char *line) {
   g_auto (GStrv) field = g_strsplit (line, "\t", 5);
   g_autoptr (GError) error = NULL;
@@ -49,6 +65,8 @@ add_line (VfpoolRequest *request, const char *line) {
   gint64 vlan;
   gboolean ok;
 
+  if (g_strv_length (field) == 2)
+    set_line (request, field[0], field[1]);
   if (g_strv_length (field) < 5)
     return;
   mac = *field[3] ? field[3] : NULL;

@@ -131,11 +131,24 @@ static const struct {
     { "document type" } },
   { "a document type alone", "<!DOCTYPE domain>" HEAD "</domain>", { "document type" } },
   { "an undeclared entity", HEAD "<title>&f;</title></domain>", { "not well-formed" } },
-  { "an unknown attribute", REQUEST ("<v:slot pool='lan' vlna='1'/>"), { "'vlna'", "name, pool, mac, vlan" } },
+  { "an unknown attribute",
+    REQUEST ("<v:slot pool='lan' vlna='1'/>"),
+    { "'vlna'", "name, pool, mac, vlan, functions" } },
   { "a prefixed attribute", REQUEST ("<v:slot v:pool='lan'/>"), { "'v:pool'", "without a prefix" } },
-  { "an attribute of the request",
+  { "a slot's attribute on the request",
     HEAD "<metadata><v:request " NS " pool='a'/></metadata></domain>",
-    { "'pool'", "none" } },
+    { "'pool'", "numa, placement, anti-affinity" } },
+  { "the request's attribute on a slot", REQUEST ("<v:slot pool='lan' numa='required'/>"), { "'numa'", "functions" } },
+  { "a policy that is none",
+    HEAD "<metadata><v:request " NS " numa='require'/></metadata></domain>",
+    { "request>", "\"required\"", "numa=require" } },
+  { "another policy's word",
+    HEAD "<metadata><v:request " NS " placement='pf'/></metadata></domain>",
+    { "placement=pf", "spread, pack" } },
+  { "an empty policy",
+    HEAD "<metadata><v:request " NS " anti-affinity=''/></metadata></domain>",
+    { "anti-affinity=", "pf-preferred" } },
+  { "some functions", REQUEST ("<v:slot pool='lan' functions='2'/>"), { "functions='2'", "functions='all'" } },
   { "an unknown element", REQUEST ("<v:slut pool='lan'/>"), { "<v:slut>", ":slot" } },
   { "a slot in no namespace", REQUEST ("<slot pool='lan'/>"), { "<slot>", ":slot" } },
   { "an unknown element beside the request",
@@ -176,6 +189,142 @@ test_refused (void **state G_GNUC_UNUSED) {
       if (!strstr (error->message, *said))
         fail_msg ("%s: '%s' does not say: %s", refused[i].what, error->message, *said);
   }
+}
+
+static void
+test_policy (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *attributes, *slot, *numa, *placement, *anti_affinity;
+    gboolean all_functions;
+  } cases[] = {
+    { "", "", NULL, NULL, NULL, FALSE },
+    { "numa='required' placement='pack' anti-affinity='card'", "", "required", "pack", "card", FALSE },
+    { "anti-affinity='pf-preferred'", "functions='all'", NULL, NULL, "pf-preferred", TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *xml =
+        g_strdup_printf (HEAD "<metadata><v:request " NS " %s><v:slot pool='lan' %s/></v:request></metadata></domain>",
+                         cases[i].attributes, cases[i].slot);
+    g_autoptr (VfpoolRequest) request = request_of (xml, strlen (xml), TRUE, NULL);
+
+    assert_non_null (request);
+    assert_true (g_strcmp0 (vfpool_policy_get (&request->policy, "numa"), cases[i].numa) == 0);
+    assert_true (g_strcmp0 (vfpool_policy_get (&request->policy, "placement"), cases[i].placement) == 0);
+    assert_true (g_strcmp0 (vfpool_policy_get (&request->policy, "anti-affinity"), cases[i].anti_affinity) == 0);
+    assert_int_equal (((VfpoolSlot *)request->slots->pdata[0])->all_functions, cases[i].all_functions);
+  }
+}
+
+/* ---- Where the guest lives ---- */
+
+/* "nodes LIST" or "cpus LIST" or "", of a domain that has @tuning and asks for a VF. */
+static char *
+home_of (const char *tuning) {
+  g_autofree char *xml = g_strconcat (HEAD "<metadata><v:request " NS "><v:slot pool='lan'/></v:request></metadata>",
+                                      tuning, "</domain>", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolRequest) request = request_of (xml, strlen (xml), TRUE, &error);
+  g_autofree char *nodes = NULL, *cpus = NULL;
+
+  if (!request)
+    fail_msg ("%.200s: %s", tuning, error->message);
+  nodes = request->nodes ? vfpool_numbers_to_string (request->nodes) : NULL;
+  cpus = request->cpus ? vfpool_numbers_to_string (request->cpus) : NULL;
+  assert_false (nodes && cpus);
+  return nodes ? g_strconcat ("nodes ", nodes, NULL) : cpus ? g_strconcat ("cpus ", cpus, NULL) : g_strdup ("");
+}
+
+#define TUNE(in) "<numatune>" in "</numatune>"
+#define PIN(vcpu, cpuset) "<vcpupin vcpu='" vcpu "' cpuset='" cpuset "'/>"
+
+static void
+test_home (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *tuning, *expected;
+  } cases[] = {
+    { "", "" },
+    { TUNE ("<memory mode='strict' nodeset='0-1'/>"), "nodes 0-1" },
+    { TUNE ("<memory mode='strict' placement='static' nodeset='0-3,^2'/>"), "nodes 0-1,3" },
+    { TUNE ("<memory mode='preferred' nodeset='1'/>"), "nodes 1" },
+    { TUNE ("<memnode cellid='0' mode='strict' nodeset='2'/><memnode cellid='1' mode='strict' nodeset='0,^1'/>"),
+      "nodes 0,2" },
+    /* Each list is by itself: what one takes away, another may have. */
+    { TUNE ("<memory nodeset='3'/><memnode cellid='0' nodeset='0-3,^3'/>"), "nodes 0-3" },
+    { TUNE ("<memory mode='strict' placement='auto'/>"), "" },
+    { TUNE ("<memory mode='strict' placement='auto' nodeset='1'/>"), "" },
+    { TUNE ("<memory nodeset='1'/>") "<vcpu cpuset='4'>1</vcpu>", "nodes 1" },
+    { "<numatune xmlns='urn:x'><memory nodeset='1'/></numatune>", "" },
+    { "<x>" TUNE ("<memory nodeset='1'/>") "</x>", "" },
+
+    { "<vcpu>2</vcpu>", "" },
+    { "<vcpu placement='static' cpuset='0-3,^1'>2</vcpu>", "cpus 0,2-3" },
+    { "<vcpu placement='auto' cpuset='0-3'>2</vcpu>", "" },
+    { "<vcpu>2</vcpu><cputune>" PIN ("0", "4") PIN ("1", "6") "</cputune>", "cpus 4,6" },
+    { "<vcpu cpuset='0-3'>2</vcpu><cputune>" PIN ("0", "4") PIN ("1", "6") "</cputune>", "cpus 4,6" },
+    { "<vcpu cpuset='0-3'>2</vcpu><cputune>" PIN ("0", "8") "</cputune>", "cpus 0-3,8" },
+    { "<vcpu placement='auto'>2</vcpu><cputune>" PIN ("0", "8") "</cputune>", "cpus 8" },
+    { "<vcpu>2</vcpu><cputune>" PIN ("0", "8") "</cputune>", "cpus 8" },
+    /* Virtual CPUs that may be plugged later do not count. */
+    { "<vcpu cpuset='0-3' current='1'>4</vcpu><cputune>" PIN ("0", "8") PIN ("3", "12") "</cputune>", "cpus 8" },
+    { "<vcpu cpuset='0-3' current='2'>4</vcpu><cputune>" PIN ("0", "8") PIN ("3", "12") "</cputune>", "cpus 0-3,8" },
+    { "<vcpu>\n 1 </vcpu><cputune>" PIN ("0", "8,^9") PIN ("1", "9") "</cputune>", "cpus 8" },
+    { "<cputune>" PIN ("0", "8") "</cputune>", "cpus 8" },
+
+    /* What cannot be read is libvirt's own affair. */
+    { TUNE ("<memory nodeset='all'/><memnode cellid='0' nodeset='1'/>"), "nodes 1" },
+    { TUNE ("<memory nodeset='0-70000'/>"), "" },
+    { TUNE ("<memory nodeset=''/>") "<vcpu cpuset='4'>1</vcpu>", "cpus 4" },
+    { TUNE ("<memory nodeset='0,^0'/>") "<vcpu cpuset='4'>1</vcpu>", "cpus 4" },
+    { "<vcpu cpuset='x'>1</vcpu>", "" },
+    { "<vcpu cpuset='5'>many</vcpu><cputune>" PIN ("0", "8") "</cputune>", "cpus 5,8" },
+    { "<vcpu cpuset='5' current='0'>1</vcpu><cputune>" PIN ("0", "8") "</cputune>", "cpus 5,8" },
+    { "<vcpu>2</vcpu><cputune>" PIN ("x", "8") "<vcpupin/><vcpupin vcpu='1'/>" PIN ("0", "9-") "</cputune>", "" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *got = home_of (cases[i].tuning);
+
+    if (strcmp (got, cases[i].expected) != 0)
+      fail_msg ("%s: got '%s', expected '%s'", cases[i].tuning, got, cases[i].expected);
+  }
+}
+
+/* A domain that asks for nothing is not looked at. */
+static void
+test_home_of_nobody (void **state G_GNUC_UNUSED) {
+  const char *xml = HEAD TUNE ("<memory nodeset='1'/>") "</domain>";
+  g_autoptr (VfpoolRequest) request = request_of (xml, strlen (xml), TRUE, NULL);
+
+  assert_non_null (request);
+  assert_null (request->nodes);
+}
+
+/* However many pins there are, and however long their lists: what goes beyond what any guest has is not read. */
+static void
+test_many_pins (void **state G_GNUC_UNUSED) {
+  g_autoptr (GString) same = g_string_new ("<vcpu>100000</vcpu><cputune>");
+  g_autoptr (GString) different = g_string_new ("<vcpu>100000</vcpu><cputune>");
+  g_autofree char *blanks = g_strnfill (70000, ' ');
+  g_autofree char *huge = g_strconcat ("<vcpu>3</vcpu><cputune>" PIN ("0", "7") "<vcpupin vcpu='1' cpuset='", blanks,
+                                       "1'/>" PIN ("2", "9") "</cputune>", NULL);
+  g_autofree char *same_home = NULL, *different_home = NULL, *huge_home = NULL;
+  guint64 last;
+
+  for (int i = 0; i < 100000; i++) {
+    g_string_append_printf (same, "<vcpupin vcpu='%d' cpuset='2-5,^3'/>", i);
+    g_string_append_printf (different, "<vcpupin vcpu='%d' cpuset='%d'/>", i, i % 65536);
+  }
+  g_string_append (same, PIN ("7", "12") "</cputune>");
+  g_string_append (different, "</cputune>");
+  same_home = home_of (same->str);
+  assert_string_equal (same_home, "cpus 2,4-5,12");
+  huge_home = home_of (huge);
+  assert_string_equal (huge_home, "cpus 7,9");
+  different_home = home_of (different->str);
+  assert_true (g_str_has_prefix (different_home, "cpus 0-"));
+  last = g_ascii_strtoull (different_home + strlen ("cpus 0-"), NULL, 10);
+  assert_in_range (last, 8192, 16384);
 }
 
 /* On a host without a configuration no host device is vfpool's business, not even one that cannot be understood. */
@@ -277,8 +426,10 @@ test_read_closed (void **state G_GNUC_UNUSED) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_understood), cmocka_unit_test (test_refused),     cmocka_unit_test (test_without_addresses),
-    cmocka_unit_test (test_damaged),    cmocka_unit_test (test_read_bounds), cmocka_unit_test (test_read_closed),
+    cmocka_unit_test (test_understood),  cmocka_unit_test (test_refused), cmocka_unit_test (test_without_addresses),
+    cmocka_unit_test (test_policy),      cmocka_unit_test (test_home),    cmocka_unit_test (test_home_of_nobody),
+    cmocka_unit_test (test_many_pins),   cmocka_unit_test (test_damaged), cmocka_unit_test (test_read_bounds),
+    cmocka_unit_test (test_read_closed),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

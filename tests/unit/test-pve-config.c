@@ -70,6 +70,40 @@ test_files (void **state G_GNUC_UNUSED) {
 }
 
 static void
+test_home (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *data, *nodes, *cpus;
+  } cases[] = {
+    { "name: x\n", NULL, NULL },
+    { "numa: 1\n", NULL, NULL },
+    { "numa: 1\nnuma0: cpus=0-1,hostnodes=1,memory=512,policy=bind\n", "1", NULL },
+    { "numa0: hostnodes=0;2-3,cpus=0\nnuma: 1\nnuma7: cpus=1,hostnodes=7\n", "0,2-3,7", NULL },
+    { "numa: on\nnuma0: hostnodes=1,cpus=0\nnuma1: cpus=1\nnuma2: hostnodes=0,cpus=2\n", "1,0", NULL },
+    { "numa: 1\nnuma8: cpus=0,hostnodes=1\nnuma00: cpus=0,hostnodes=1\n", NULL, NULL },
+    { "numa: 1\nnuma0: cpus=0,hostnodes=1\nnuma0: cpus=0,hostnodes=2\n", "2", NULL },
+    { "numa: 1\nnuma0: cpus=0,xhostnodes=1,hostnodesx=2\n", NULL, NULL },
+    { "numa: 1\nnuma0: cpus=0,hostnodes=1,2\n", "1", NULL },
+    { "numa: 1\nnuma0: cpus=0,hostnodes=\nnuma1: cpus=0,hostnodes=all\nnuma2: cpus=0,hostnodes=^1\n", NULL, NULL },
+    { "numa: 0\nnuma0: cpus=0,hostnodes=1\n", NULL, NULL },
+    { "numa0: cpus=0,hostnodes=1\n", NULL, NULL },
+    { "numa: 1\n[snap]\nnuma0: cpus=0,hostnodes=1\naffinity: 1\n", NULL, NULL },
+    { "affinity: 0,5,8-11\n", NULL, "0,5,8-11" },
+    { "affinity: 0, 5\n", NULL, "0, 5" },
+    { "affinity: 0-3,^2\n", NULL, NULL },
+    { "affinity: none\n", NULL, NULL },
+    { "affinity: 4\nnuma: yes\nnuma0: cpus=0,hostnodes=1\n", "1", "4" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (PveVmConfig) config = pve_vm_config_parse (cases[i].data, strlen (cases[i].data));
+
+    if (g_strcmp0 (config->nodes, cases[i].nodes) || g_strcmp0 (config->cpus, cases[i].cpus))
+      fail_msg ("\"%s\": nodes %s, cpus %s", cases[i].data, config->nodes, config->cpus);
+    assert_int_equal (config->warnings->len, 0);
+  }
+}
+
+static void
 test_zero_bytes (void **state G_GNUC_UNUSED) {
   static const char data[] = "hostpci0: mapping=lan\0evil\nhostpci1: mapping=b\n\0\0\nname: w\0b\n";
 
@@ -174,8 +208,11 @@ test_load (void **state G_GNUC_UNUSED) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_files),   cmocka_unit_test (test_zero_bytes),
-    cmocka_unit_test (test_entries), cmocka_unit_test (test_malformed_entry_is_a_warning),
+    cmocka_unit_test (test_files),
+    cmocka_unit_test (test_home),
+    cmocka_unit_test (test_zero_bytes),
+    cmocka_unit_test (test_entries),
+    cmocka_unit_test (test_malformed_entry_is_a_warning),
     cmocka_unit_test (test_load),
   };
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "pve-hookscript/hookscript.h"
+#include "pve-hookscript/plan.h"
+#include "request.h"
 
 #define A "0000:01:10.0"
 #define B "0000:01:10.2"
@@ -141,6 +143,40 @@ test_life (void **state) {
   run (t, "102", "post-stop");
   assert_leases (t, "102", "");
   assert_reserved (t, "....");
+}
+
+/* "NODES CPUS" of the request that comes of @text. */
+static char *
+home_of (Test *t, const char *text) {
+  g_autoptr (Vfpool) vfpool = vfpool_open (t->fx->root, NULL, NULL, NULL);
+  g_autoptr (PveVmConfig) config = pve_vm_config_parse (text, strlen (text));
+  g_autoptr (GPtrArray) plan = pve_plan_new (t->paths, config, vfpool);
+  g_autoptr (VfpoolRequest) request = pve_plan_request (plan, vfpool, "101", config, NULL);
+  g_autofree char *nodes = NULL, *cpus = NULL;
+
+  assert_non_null (request);
+  nodes = request->nodes ? vfpool_numbers_to_string (request->nodes) : g_strdup ("-");
+  cpus = request->cpus ? vfpool_numbers_to_string (request->cpus) : g_strdup ("-");
+  return g_strdup_printf ("%s %s", nodes, cpus);
+}
+
+/* The nodes go along; those that make no sense refuse no VM. */
+static void
+test_home (void **state) {
+  static const struct {
+    const char *home, *expected;
+  } cases[] = {
+    { "", "- -" },
+    { "numa: 1\nnuma0: cpus=0,hostnodes=1;0\naffinity: 4-7\n", "0-1 4-7" },
+    { "numa: 1\nnuma0: cpus=0,hostnodes=9-1\naffinity: 99999\n", "- -" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *text = g_strconcat ("hostpci0: mapping=lan\n", cases[i].home, NULL);
+    g_autofree char *home = home_of (*state, text);
+
+    assert_string_equal (home, cases[i].expected);
+  }
 }
 
 static void
@@ -299,6 +335,7 @@ int
 main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (test_life, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_home, setup, teardown),
     cmocka_unit_test_setup_teardown (test_whole_slot, setup, teardown),
     cmocka_unit_test_setup_teardown (test_not_ours, setup, teardown),
     cmocka_unit_test_setup_teardown (test_no_configuration, setup, teardown),

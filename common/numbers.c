@@ -65,6 +65,12 @@ vfpool_numbers_add (VfpoolNumbers *self, guint first, guint last) {
   g_array_insert_vals (self, begin, range, 2);
 }
 
+void
+vfpool_numbers_add_all (VfpoolNumbers *self, const VfpoolNumbers *other) {
+  for (guint i = 0; i < other->len; i += 2)
+    vfpool_numbers_add (self, at (other, i), at (other, i + 1));
+}
+
 /* A number at the start of *@text, which is moved behind it. */
 static gboolean
 parse_number (const char **text, guint *number) {
@@ -100,13 +106,18 @@ add_part (VfpoolNumbers *self, const char *part) {
 VfpoolNumbers *
 vfpool_numbers_parse (const char *text, char **wrong) {
   g_autoptr (VfpoolNumbers) self = vfpool_numbers_new ();
-  g_auto (GStrv) parts = g_strsplit (text, ",", PARTS_MAX);
+  guint parts = 0;
 
-  for (char **part = parts; *part; part++) {
-    if (add_part (self, g_strstrip (*part)))
-      continue;
-    *wrong = g_strdup (*part);
-    return NULL;
+  for (const char *rest = text; rest;) {
+    /* What is too much stays one part, which cannot be read. */
+    const char *comma = ++parts < PARTS_MAX ? strchr (rest, ',') : NULL;
+    g_autofree char *part = g_strstrip (comma ? g_strndup (rest, (gsize)(comma - rest)) : g_strdup (rest));
+
+    if (!add_part (self, part)) {
+      *wrong = g_steal_pointer (&part);
+      return NULL;
+    }
+    rest = comma ? comma + 1 : NULL;
   }
   if (self->len > 0)
     return g_steal_pointer (&self);

@@ -24,6 +24,8 @@ VfpoolNumbers *vfpool_numbers_copy (const VfpoolNumbers *self);
 void vfpool_numbers_free (VfpoolNumbers *self);
 
 void vfpool_numbers_add (VfpoolNumbers *self, guint first, guint last);
+/* Adds all that are in @other. */
+void vfpool_numbers_add_all (VfpoolNumbers *self, const VfpoolNumbers *other);
 gboolean vfpool_numbers_contain (const VfpoolNumbers *self, guint number);
 /* Whether any number is in both. */
 gboolean vfpool_numbers_meet (const VfpoolNumbers *self, const VfpoolNumbers *other);
