@@ -10,10 +10,12 @@
  * When the kernel says that a chosen VF is in somebody's hands after all, its lease is dropped, the VF is marked so in
  * the snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
  */
-#include "choice.h"
 #include "holder.h"
+#include "mac.h"
 #include "release.h"
 #include "prepare.h"
+#include "snapshot.h"
+#include "vfnet.h"
 #include "work.h"
 
 #include <string.h>
@@ -22,20 +24,21 @@
 typedef struct {
   Vfpool *self;
   const VfpoolRequest *request;
-  VfpoolHost *host;
-  GArray *choices; /* of VfpoolChoice, one a slot that concerns vfpool */
+  VfpoolSnapshot snapshot;
+  GArray *choices; /* the snapshot's: the slots that concern vfpool, then one for each VF that goes with a slot's */
+  guint n_slots;   /* how many of them are slots of the request */
+  GPtrArray *with; /* of VfpoolSlot: those of the VFs that go with others */
   GPtrArray *held; /* of VfpoolLease or NULL, by choice: what the guest holds and has open: left alone */
   GPtrArray
       *before; /* of VfpoolLease or NULL, by choice: what the guest held, as it was before this call reserved it anew */
   GPtrArray *leases; /* of VfpoolLease, by choice: reserved by this call, or held */
-  gboolean is_stale; /* reserve() did nothing */
+  GPtrArray *macs;   /* of char* or NULL, by choice: what the VF shall have; made for who asks for none */
+  char *mac_seed;
+  GHashTable *used_macs; /* on this host; NULL: not looked for yet */
+  char *warning;         /* of reserve(): nothing is told under the lock */
+  gboolean is_stale;     /* reserve() did nothing */
   gint64 waited;
 } Acquire;
-
-static void
-clear_choice (gpointer data) {
-  g_clear_pointer (&((VfpoolChoice *)data)->candidates, g_ptr_array_unref);
-}
 
 static void
 unref_lease (gpointer data) {
@@ -52,77 +55,18 @@ begin_array (const Acquire *a, GPtrArray **array) {
 
 static void
 acquire_clear (Acquire *a) {
-  g_clear_pointer (&a->choices, g_array_unref);
   g_clear_pointer (&a->held, g_ptr_array_unref);
   g_clear_pointer (&a->before, g_ptr_array_unref);
   g_clear_pointer (&a->leases, g_ptr_array_unref);
-  g_clear_pointer (&a->host, vfpool_host_free);
+  g_clear_pointer (&a->with, g_ptr_array_unref);
+  g_clear_pointer (&a->macs, g_ptr_array_unref);
+  g_clear_pointer (&a->used_macs, g_hash_table_unref);
+  g_free (a->mac_seed);
+  g_free (a->warning);
+  vfpool_snapshot_clear (&a->snapshot);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Acquire, acquire_clear)
-
-/* ---- Snapshot ---- */
-
-static GPtrArray *
-find_candidates (Acquire *a, const VfpoolSlot *slot, const VfpoolPool *pool) {
-  GPtrArray *candidates;
-
-  if (slot->pool) {
-    candidates = vfpool_host_members (a->host, pool);
-  } else {
-    candidates = g_ptr_array_new ();
-    g_ptr_array_add (candidates, vfpool_host_function (a->host, slot->address));
-  }
-  for (guint i = 0; i < candidates->len; i++) {
-    VfpoolFunction *f = g_ptr_array_index (candidates, i);
-    vfpool_host_load_group (a->host, f);
-    vfpool_host_load_use (a->host, f);
-  }
-  return candidates;
-}
-
-/* The pool that serves @slot. NULL without an error: it is an address outside all pools, none of vfpool's business. */
-static const VfpoolPool *
-find_pool (Acquire *a, const VfpoolSlot *slot, GError **error) {
-  const VfpoolConfig *config = a->self->config;
-  const VfpoolFunction *function;
-  const char *name;
-
-  if (slot->pool) {
-    const VfpoolPool *pool = vfpool_config_find_pool (config, slot->pool);
-    if (!pool)
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                   "slot %s asks for pool '%s', which is not configured on this host: see /etc/vfpool/vfpool.conf",
-                   slot->name, slot->pool);
-    return pool;
-  }
-  function = vfpool_host_function (a->host, slot->address);
-  name = function ? vfpool_host_pool_of (config, function) : NULL;
-  return name ? vfpool_config_find_pool (config, name) : NULL;
-}
-
-static gboolean
-take_snapshot (Acquire *a, GError **error) {
-  a->choices = g_array_new (FALSE, TRUE, sizeof (VfpoolChoice));
-  g_array_set_clear_func (a->choices, clear_choice);
-  for (guint i = 0; i < a->request->slots->len; i++) {
-    const VfpoolSlot *slot = g_ptr_array_index (a->request->slots, i);
-    GError *local = NULL;
-    const VfpoolPool *pool = find_pool (a, slot, &local);
-    VfpoolChoice choice = { .slot = slot };
-
-    if (local) {
-      g_propagate_error (error, local);
-      return FALSE;
-    }
-    if (!pool)
-      continue;
-    choice.pool = pool->name;
-    choice.candidates = find_candidates (a, slot, pool);
-    g_array_append_val (a->choices, choice);
-  }
-  return TRUE;
-}
 
 /* ---- What the guest holds already ---- */
 
@@ -133,16 +77,6 @@ find_own (const Acquire *a, GPtrArray *leases, const VfpoolSlot *slot) {
     if (lease->state != VFPOOL_LEASE_QUARANTINED && lease->guest_kind == a->request->kind
         && strcmp (lease->guest_id, a->request->id) == 0 && strcmp (lease->slot, slot->name) == 0)
       return lease;
-  }
-  return NULL;
-}
-
-static VfpoolFunction *
-find_candidate (const VfpoolChoice *choice, const char *address) {
-  for (guint i = 0; i < choice->candidates->len; i++) {
-    VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
-    if (strcmp (f->address, address) == 0)
-      return f;
   }
   return NULL;
 }
@@ -165,7 +99,7 @@ static gboolean
 settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **error) {
   VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
   VfpoolLease *own = find_own (a, leases, choice->slot);
-  VfpoolFunction *function = own ? find_candidate (choice, own->address) : NULL;
+  VfpoolFunction *function = own ? vfpool_snapshot_candidate (choice, own->address) : NULL;
 
   if (!own)
     return TRUE;
@@ -173,7 +107,7 @@ settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **e
     *again = TRUE;
     return vfpool_work_wait (a->self, own, &a->waited, error);
   }
-  if (!function || strcmp (own->pool, choice->pool) != 0) {
+  if (!function || strcmp (own->pool, choice->pool->name) != 0) {
     *again = TRUE;
     return vfpool_release_as (a->self, own, "released", "the guest now asks for something else in this slot", error);
   }
@@ -183,31 +117,215 @@ settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **e
   return TRUE;
 }
 
+/* ---- What goes together ---- */
+
+static void
+free_slot (gpointer data) {
+  VfpoolSlot *slot = data;
+
+  g_free (slot->name);
+  g_free (slot->pool);
+  g_free (slot);
+}
+
+/* Whether several VFs may be leased for the slot of @choice. */
+static gboolean
+may_bring_others (const VfpoolChoice *choice) {
+  return choice->slot->all_functions || choice->pool->groups_together;
+}
+
+/* Whether @name is "SLOT-1", "SLOT-2" ... of @slot, and no slot of the request. */
+static gboolean
+is_name_of_other (const Acquire *a, const VfpoolSlot *slot, const char *name) {
+  size_t n = strlen (slot->name);
+
+  for (guint i = 0; i < a->n_slots; i++)
+    if (strcmp (g_array_index (a->choices, VfpoolChoice, i).slot->name, name) == 0)
+      return FALSE;
+  return strncmp (name, slot->name, n) == 0 && name[n] == '-' && g_ascii_isdigit (name[n + 1])
+         && strspn (name + n + 1, "0123456789") == strlen (name + n + 1);
+}
+
+static VfpoolLease *
+find_slot_lease (const Acquire *a, GPtrArray *leases, const char *name) {
+  const VfpoolSlot slot = { .name = (char *)name };
+
+  return find_own (a, leases, &slot);
+}
+
+/* A name for one more VF of @slot: the guest has none of that name. */
+static char *
+name_other (const Acquire *a, const VfpoolSlot *slot, GPtrArray *leases) {
+  for (guint n = 1;; n++) {
+    g_autofree char *name = g_strdup_printf ("%s-%u", slot->name, n);
+    gboolean is_free = is_name_of_other (a, slot, name) && !find_slot_lease (a, leases, name);
+
+    for (guint i = a->n_slots; is_free && i < a->choices->len; i++)
+      is_free = strcmp (g_array_index (a->choices, VfpoolChoice, i).slot->name, name) != 0;
+    if (is_free)
+      return g_steal_pointer (&name);
+  }
+}
+
+/* Adds a slot of its own for @function, which goes with the slot of choice @i. Takes @name. */
+static void
+add_other (Acquire *a, guint i, char *name, VfpoolFunction *function) {
+  const VfpoolChoice *main_choice = &g_array_index (a->choices, VfpoolChoice, i);
+  VfpoolSlot *slot = g_new0 (VfpoolSlot, 1);
+  VfpoolChoice choice = *main_choice;
+
+  slot->name = name;
+  slot->pool = g_strdup (main_choice->slot->pool);
+  slot->vlan = main_choice->slot->vlan;
+  g_ptr_array_add (a->with, slot);
+  choice.slot = slot;
+  choice.candidates = g_ptr_array_ref (main_choice->candidates);
+  choice.chosen = function;
+  choice.with = NULL;
+  g_array_append_val (a->choices, choice);
+}
+
+/* The VFs that were chosen together with others become slots like any. */
+static void
+add_all_others (Acquire *a, GPtrArray *leases) {
+  for (guint i = 0; i < a->n_slots; i++) {
+    g_autoptr (GPtrArray) with = g_steal_pointer (&g_array_index (a->choices, VfpoolChoice, i).with);
+
+    for (guint k = 0; with && k < with->len; k++) {
+      const VfpoolSlot *slot = g_array_index (a->choices, VfpoolChoice, i).slot;
+      add_other (a, i, name_other (a, slot, leases), g_ptr_array_index (with, k));
+    }
+  }
+}
+
+static void
+forget_others (Acquire *a) {
+  g_array_set_size (a->choices, a->n_slots);
+  g_clear_pointer (&a->with, g_ptr_array_unref);
+  a->with = g_ptr_array_new_with_free_func (free_slot);
+}
+
+/* What the guest holds besides what it has in slot @i is kept with it, or goes with it. */
+static gboolean
+settle_others (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **error) {
+  const VfpoolSlot *slot = g_array_index (a->choices, VfpoolChoice, i).slot;
+
+  for (guint k = 0; k < leases->len && !*again; k++) {
+    VfpoolLease *lease = g_ptr_array_index (leases, k);
+
+    if (!is_name_of_other (a, slot, lease->slot) || find_slot_lease (a, leases, lease->slot) != lease)
+      continue;
+    add_other (a, i, g_strdup (lease->slot), NULL);
+    if (g_array_index (a->choices, VfpoolChoice, i).chosen) {
+      g_ptr_array_set_size (a->held, (int)a->choices->len);
+      if (!settle_slot (a, a->choices->len - 1, leases, again, error))
+        return FALSE;
+      continue;
+    }
+    *again = TRUE;
+    return vfpool_release_as (a->self, lease, "released", "the VF that it was leased with was given back", error);
+  }
+  return TRUE;
+}
+
 static gboolean
 settle (Acquire *a, gboolean *again, GError **error) {
   VfpoolLedger *ledger = vfpool_handle_ledger (a->self, error);
   g_autoptr (GPtrArray) leases = ledger ? vfpool_ledger_leases (ledger, error) : NULL;
 
   *again = FALSE;
+  forget_others (a);
   begin_array (a, &a->held);
-  for (guint i = 0; i < a->choices->len; i++)
+  for (guint i = 0; i < a->n_slots; i++) {
     g_array_index (a->choices, VfpoolChoice, i).chosen = NULL;
-  for (guint i = 0; leases && i < a->choices->len && !*again; i++)
+    vfpool_choice_clear (&g_array_index (a->choices, VfpoolChoice, i));
+  }
+  for (guint i = 0; leases && i < a->n_slots && !*again; i++)
     if (!settle_slot (a, i, leases, again, error))
       return FALSE;
+  for (guint i = 0; leases && i < a->n_slots && !*again; i++)
+    if (may_bring_others (&g_array_index (a->choices, VfpoolChoice, i)) && !settle_others (a, i, leases, again, error))
+      return FALSE;
   return leases != NULL;
+}
+
+/* ---- MACs ---- */
+
+static gboolean
+makes_mac (const Acquire *a, const VfpoolChoice *choice) {
+  const VfpoolFunction *f = choice->chosen;
+
+  return !choice->slot->mac && choice->pool->generates_mac && f->pf && f->index >= 0 && f->place->is_network
+         && vfpool_vfnet_sees (a->self->root);
+}
+
+/* The MAC that the guest has or had in that slot. */
+static const char *
+find_had (const Acquire *a, const VfpoolSituation *situation, const VfpoolSlot *slot) {
+  const VfpoolLease *own = find_own (a, situation->leases, slot);
+
+  if (own && own->mac)
+    return own->mac;
+  for (guint i = 0; i < situation->assignments->len; i++) {
+    const VfpoolAssignment *had = g_ptr_array_index (situation->assignments, i);
+    if (had->mac && had->guest_kind == a->request->kind && strcmp (had->guest_id, a->request->id) == 0
+        && strcmp (had->slot, slot->name) == 0)
+      return had->mac;
+  }
+  return NULL;
+}
+
+/* Two guests of one host with one MAC may be meant so, in two networks. */
+static void
+warn_shared_mac (Acquire *a, const VfpoolSituation *situation, const VfpoolSlot *slot) {
+  const VfpoolLease *other = slot->mac ? vfpool_mac_find_other (situation, slot->mac) : NULL;
+  g_autofree char *guest = NULL;
+
+  if (!other)
+    return;
+  guest = vfpool_guest_describe (other->guest_kind, other->guest_id, other->guest_name);
+  g_free (a->warning);
+  a->warning = g_strdup_printf ("slot %s asks for the MAC %s, which %s has in its slot %s", slot->name, slot->mac,
+                                guest, other->slot);
+}
+
+/* @again: (out): those of the host have to be looked up first, which is not done under the lock. */
+static void
+choose_macs (Acquire *a, const VfpoolSituation *situation, gboolean *again) {
+  g_clear_pointer (&a->macs, g_ptr_array_unref);
+  a->macs = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < a->choices->len && !*again; i++) {
+    const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+    char *mac;
+
+    warn_shared_mac (a, situation, choice->slot);
+    if (!makes_mac (a, choice)) {
+      g_ptr_array_add (a->macs, g_strdup (choice->slot->mac));
+      continue;
+    }
+    mac = vfpool_mac_choose (situation, choice->slot->name, find_had (a, situation, choice->slot), a->mac_seed,
+                             a->used_macs);
+    *again = !mac;
+    g_ptr_array_add (a->macs, mac);
+  }
+}
+
+static void
+load_macs (Acquire *a) {
+  a->used_macs = vfpool_mac_used (a->self->root);
+  vfpool_mac_add_of_vfs (a->used_macs, a->snapshot.host, a->self->config);
 }
 
 /* ---- Reserve ---- */
 
 static void
-fill_lease (Acquire *a, const VfpoolChoice *choice, VfpoolLease *lease) {
-  const VfpoolSlot *slot = choice->slot;
+fill_lease (Acquire *a, guint i, VfpoolLease *lease) {
+  const VfpoolSlot *slot = g_array_index (a->choices, VfpoolChoice, i).slot;
 
   g_free (lease->guest_name);
   lease->guest_name = g_strdup (a->request->name);
   g_free (lease->mac);
-  lease->mac = g_strdup (slot->mac);
+  lease->mac = g_strdup (g_ptr_array_index (a->macs, i));
   lease->vlan = slot->vlan;
   lease->by_pool = slot->pool != NULL;
   lease->state = VFPOOL_LEASE_RESERVED;
@@ -216,16 +334,17 @@ fill_lease (Acquire *a, const VfpoolChoice *choice, VfpoolLease *lease) {
 }
 
 static VfpoolLease *
-make_lease (Acquire *a, const VfpoolChoice *choice) {
+make_lease (Acquire *a, guint i) {
+  const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
   VfpoolLease *lease = vfpool_lease_new ();
 
   lease->address = g_strdup (choice->chosen->address);
   lease->guest_kind = a->request->kind;
   lease->guest_id = g_strdup (a->request->id);
   lease->slot = g_strdup (choice->slot->name);
-  lease->pool = g_strdup (choice->pool);
+  lease->pool = g_strdup (choice->pool->name);
   lease->boot_id = g_strdup (a->self->boot_id);
-  fill_lease (a, choice, lease);
+  fill_lease (a, i, lease);
   return lease;
 }
 
@@ -240,13 +359,13 @@ reserve_slot (Acquire *a, VfpoolLedger *ledger, guint i, GPtrArray *leases, GErr
     return TRUE;
   }
   if (!own) {
-    a->leases->pdata[i] = make_lease (a, choice);
+    a->leases->pdata[i] = make_lease (a, i);
     return vfpool_ledger_add (ledger, a->leases->pdata[i], error);
   }
   if (!vfpool_ledger_find (ledger, own->address, (VfpoolLease **)&a->before->pdata[i], error))
     return FALSE;
   a->leases->pdata[i] = vfpool_lease_ref (own);
-  fill_lease (a, choice, own);
+  fill_lease (a, i, own);
   return vfpool_ledger_update (ledger, own, TRUE, error);
 }
 
@@ -267,19 +386,35 @@ is_settled (const Acquire *a, GPtrArray *leases) {
   return TRUE;
 }
 
-/* Chooses and writes, under the lock; unless a->is_stale: the guest's leases changed since settle(). */
+static gboolean
+choose (Acquire *a, VfpoolLedger *ledger, GPtrArray *leases, GError **error) {
+  g_autoptr (GPtrArray) assignments = vfpool_ledger_assignments (ledger, error);
+  g_autoptr (GPtrArray) cordons = assignments ? vfpool_ledger_cordons (ledger, error) : NULL;
+  VfpoolSituation situation = { a->request, leases, assignments, cordons, a->snapshot.places };
+
+  if (!cordons || !vfpool_choose (&situation, a->choices, error))
+    return FALSE;
+  add_all_others (a, leases);
+  g_ptr_array_set_size (a->held, (int)a->choices->len);
+  begin_array (a, &a->before);
+  begin_array (a, &a->leases);
+  choose_macs (a, &situation, &a->is_stale);
+  return TRUE;
+}
+
+/* Chooses and writes, under the lock; unless a->is_stale: the guest's leases changed since settle(), or more has to be known. */
 static gboolean
 reserve (VfpoolLedger *ledger, gpointer data, GError **error) {
   Acquire *a = data;
   g_autoptr (GPtrArray) leases = vfpool_ledger_leases (ledger, error);
 
-  begin_array (a, &a->before);
-  begin_array (a, &a->leases);
   a->is_stale = leases && !is_settled (a, leases);
   if (!leases || a->is_stale)
     return a->is_stale;
-  if (!vfpool_choose (a->request, a->choices, leases, error))
+  if (!choose (a, ledger, leases, error))
     return FALSE;
+  if (a->is_stale)
+    return TRUE;
   for (guint i = 0; i < a->choices->len; i++)
     if (!reserve_slot (a, ledger, i, leases, error))
       return FALSE;
@@ -305,7 +440,9 @@ write_now (VfpoolLedger *ledger, gpointer data, GError **error) {
     if (w->step)
       w->step (lease);
     if (!vfpool_ledger_update (ledger, lease, FALSE, error)
-        || (w->event && !vfpool_ledger_note (ledger, lease, w->event, NULL, error)))
+        || (w->event
+            && (!vfpool_ledger_note (ledger, lease, w->event, NULL, error)
+                || !vfpool_ledger_remember (ledger, lease, error))))
       return FALSE;
   }
   return TRUE;
@@ -434,14 +571,19 @@ finish (Acquire *a, gboolean *again, GError **error) {
 
 GPtrArray *
 vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
-  g_auto (Acquire) a = { .self = self, .request = request, .host = vfpool_host_new (self->root) };
+  g_auto (Acquire) a = { .self = self, .request = request };
   gboolean again = TRUE;
 
-  if (!take_snapshot (&a, error))
+  if (!vfpool_snapshot_take (&a.snapshot, self, request, error))
     return NULL;
-  if (a.choices->len == 0)
+  a.choices = a.snapshot.choices;
+  a.n_slots = a.choices->len;
+  if (a.n_slots == 0)
     return g_ptr_array_new_with_free_func (unref_lease);
+  a.mac_seed = vfpool_mac_seed (self->root, self->config, request->kind);
   while (again) {
+    if (a.is_stale && !a.used_macs)
+      load_macs (&a);
     a.is_stale = FALSE;
     if (!settle (&a, &again, error))
       return NULL;
@@ -451,5 +593,7 @@ vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
     if (!again && !finish (&a, &again, error))
       return NULL;
   }
+  if (a.warning)
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", a.warning);
   return g_steal_pointer (&a.leases);
 }

@@ -84,3 +84,14 @@ vfpool_address_compare (const char *a, const char *b) {
     return la < lb ? -1 : 1;
   return strcmp (a, b);
 }
+
+guint64
+vfpool_address_key (const char *bdf) {
+  guint64 key = 0;
+
+  /* The digits before the function are of fixed width from the right, so that reading all of them as one number keeps the order. */
+  for (; *bdf; bdf++)
+    if (*bdf != ':' && *bdf != '.')
+      key = key << 4 | (guint64)(g_ascii_xdigit_value (*bdf) & 0xf);
+  return key;
+}

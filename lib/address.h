@@ -18,3 +18,6 @@ gboolean vfpool_address_is_normal (const char *text);
 
 /* Orders two BDFs in normal form by domain, bus, device, function: a GCompareFunc over `const char *`. */
 int vfpool_address_compare (const char *a, const char *b);
+
+/* A BDF in normal form as a number, which orders alike: cheaper to compare and to look up in a large table. */
+guint64 vfpool_address_key (const char *bdf);

@@ -79,8 +79,6 @@ check_member (Check *check, const VfpoolPool *pool, const VfpoolMember *member) 
 static void
 check_function (Check *check, const VfpoolPool *pool, VfpoolFunction *function) {
   const VfpoolPool *other = g_hash_table_lookup (check->pool_of, function->address);
-  g_autoptr (GPtrArray) none = g_ptr_array_new ();
-  g_autoptr (VfpoolRequest) nobody = vfpool_request_new (VFPOOL_GUEST_MANUAL, "check", NULL, NULL);
   g_autofree char *why = NULL;
 
   if (other && other != pool) {
@@ -92,7 +90,9 @@ check_function (Check *check, const VfpoolPool *pool, VfpoolFunction *function) 
   g_hash_table_insert (check->pool_of, function->address, (gpointer)pool);
   vfpool_host_load_group (check->host, function);
   vfpool_host_load_use (check->host, function);
-  why = vfpool_why_not (nobody, function, none, NULL);
+  for (guint i = 0; i < function->mates->len; i++)
+    vfpool_host_load_group (check->host, g_ptr_array_index (function->mates, i));
+  why = vfpool_why_not_viable (function, pool);
   if (why)
     vfpool_handle_say (check->self, VFPOOL_MESSAGE_WARNING, "pool '%s': %s cannot be handed out: it %s", pool->name,
                        function->address, why);

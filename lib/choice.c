@@ -1,162 +1,147 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A VF is refused for a reason that can be told, and the first reason that an operator would want to hear comes first:
- * who has it, then what the host does with it, then what is wrong with its place in the machine.
+ * What is asked for by address goes first: nothing else would do. Slots that ask for whole devices go before those that take one
+ * function, for the same reason. All others are served together (choice-round.c).
  *
- * The IOMMU group is the unit of isolation: a device that the guest does not control but that shares the group can
- * reach, and be reached by, the guest's memory accesses. So all of a group must be bridges, on vfio, or the same
- * guest's.
- *
- * Choosing is done under the ledger's lock, so reasons are put into words only when nothing can be chosen: on a host with many VFs
- * most of them are somebody's.
+ * When a slot cannot be served, those before it show what they would get, and of each VF it is said why it is not for this one.
  */
-#include "choice.h"
+#include "choice-table.h"
 
 #include <string.h>
 
-#define REASONS_SHOWN 8 /* a refusal has to fit the error line of a VM's start; `vfpool status` shows the rest */
+#define REASONS_SHOWN 8 /* a refusal has to fit the error line of a VM's start; `vfpool plan` shows the rest */
 
-static const VfpoolLease *
-find_lease (GPtrArray *leases, const char *address) {
-  for (guint i = 0; i < leases->len; i++) {
-    const VfpoolLease *lease = g_ptr_array_index (leases, i);
-    if (strcmp (lease->address, address) == 0)
-      return lease;
-  }
-  return NULL;
+const char *
+vfpool_rule_to_string (VfpoolRule rule) {
+  static const char *const names[] = { "reserved",  "sticky",    "numa",       "anti-affinity", "pf-load",
+                                       "port-load", "link-load", "remembered", "address",       "only",
+                                       "asked",     "kept",      "obstacle" };
+
+  return names[rule];
 }
 
-static gboolean
-is_same_guest (const VfpoolRequest *request, const VfpoolLease *lease) {
-  return lease->guest_kind == request->kind && strcmp (lease->guest_id, request->id) == 0;
+void
+vfpool_choice_clear (gpointer choice) {
+  g_clear_pointer (&((VfpoolChoice *)choice)->with, g_ptr_array_unref);
 }
 
-static char *
-describe_lease (const VfpoolLease *lease) {
-  g_autofree char *guest = vfpool_guest_describe (lease->guest_kind, lease->guest_id, lease->guest_name);
-
-  if (lease->state == VFPOOL_LEASE_QUARANTINED)
-    return g_strdup_printf ("is quarantined (%s)", lease->reason ? lease->reason : "no reason was recorded");
-  return g_strdup_printf ("is held by %s, slot %s", guest, lease->slot);
-}
-
-/* Whether @mate, in the same group, stands in the way of @request. */
-static char *
-why_mate_forbids (const VfpoolRequest *request, int group, const VfpoolFunction *mate, GPtrArray *leases,
-                  GPtrArray *taken) {
-  const VfpoolLease *lease = find_lease (leases, mate->address);
-
-  if (mate->is_bridge || (taken && g_ptr_array_find (taken, mate, NULL)))
-    return NULL;
-  if (lease && is_same_guest (request, lease) && lease->state != VFPOOL_LEASE_QUARANTINED)
-    return NULL;
-  if (lease) {
-    g_autofree char *held = describe_lease (lease);
-    return g_strdup_printf ("shares IOMMU group %d with %s, which %s", group, mate->address, held);
-  }
-  if (mate->is_on_vfio)
-    return NULL;
-  return g_strdup_printf ("shares IOMMU group %d with %s (driver %s): its port does not isolate them (no ACS)", group,
-                          mate->address, mate->driver ? mate->driver : "none");
-}
-
-char *
-vfpool_why_not (const VfpoolRequest *request, const VfpoolFunction *function, GPtrArray *leases, GPtrArray *taken) {
-  const VfpoolLease *lease = find_lease (leases, function->address);
-
-  if (lease)
-    return describe_lease (lease);
-  if (taken && g_ptr_array_find (taken, function, NULL))
-    return g_strdup ("goes to another slot of this guest");
-  if (function->held_by)
-    return g_strdup_printf ("is in use: IOMMU group %d is held open by %s", function->iommu_group, function->held_by);
-  if (function->host_use)
-    return g_strdup_printf ("is used by the host: %s", function->host_use);
-  if (function->numvfs > 0)
-    return g_strdup_printf ("has %d VFs of its own", function->numvfs);
-  if (function->is_bridge)
-    return g_strdup ("is a bridge");
-  if (function->iommu_group < 0)
-    return g_strdup ("has no IOMMU group: switch on the IOMMU in the firmware and on the kernel's command line");
-  for (guint i = 0; i < function->mates->len; i++) {
-    char *why =
-        why_mate_forbids (request, function->iommu_group, g_ptr_array_index (function->mates, i), leases, taken);
-    if (why)
-      return why;
-  }
-  return NULL;
-}
-
-/* The first candidate that may be given to @request, or NULL. */
-static VfpoolFunction *
-find_allowed (const VfpoolRequest *request, const VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken) {
-  for (guint i = 0; i < choice->candidates->len; i++) {
-    VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
-    g_autofree char *why = NULL;
-
-    if (find_lease (leases, f->address))
-      continue;
-    why = vfpool_why_not (request, f, leases, taken);
-    if (!why)
-      return f;
-  }
-  return NULL;
-}
+/* ---- Refusals ---- */
 
 /* Why each of the candidates is refused. */
 static char *
-list_reasons (const VfpoolRequest *request, const VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken) {
+list_reasons (const VfpoolSituation *situation, GArray *choices, guint at) {
+  g_autoptr (GPtrArray) verdicts = vfpool_choose_explain (situation, choices, at);
   GString *reasons = g_string_new (NULL);
-  guint n = choice->candidates->len;
 
-  for (guint i = 0; i < MIN (n, REASONS_SHOWN); i++) {
-    const VfpoolFunction *f = g_ptr_array_index (choice->candidates, i);
-    g_autofree char *why = vfpool_why_not (request, f, leases, taken);
-    g_string_append_printf (reasons, "%s%s %s", i ? "; " : "", f->address, why);
+  for (guint i = 0; i < MIN (verdicts->len, REASONS_SHOWN); i++) {
+    const VfpoolVerdict *verdict = g_ptr_array_index (verdicts, i);
+    g_string_append_printf (reasons, "%s%s %s", i ? "; " : "", verdict->function->address, verdict->reason);
   }
-  if (n > REASONS_SHOWN)
-    g_string_append_printf (reasons, "; and %u more, see `vfpool status`", n - REASONS_SHOWN);
+  if (verdicts->len > REASONS_SHOWN)
+    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", verdicts->len - REASONS_SHOWN);
   return g_string_free (reasons, FALSE);
 }
 
 static gboolean
-choose_one (const VfpoolRequest *request, VfpoolChoice *choice, GPtrArray *leases, GPtrArray *taken, GError **error) {
-  g_autofree char *reasons = NULL, *guest = NULL;
+fail_slot (VfpoolTable *table, const VfpoolChoice *choice, GError **error) {
+  const VfpoolRequest *request = table->situation->request;
+  guint at = (guint)(choice - &g_array_index (table->choices, VfpoolChoice, 0));
+  g_autofree char *reasons = list_reasons (table->situation, table->choices, at);
+  g_autofree char *guest = vfpool_guest_describe (request->kind, request->id, request->name);
 
-  choice->chosen = find_allowed (request, choice, leases, taken);
-  if (choice->chosen)
-    return TRUE;
-  reasons = list_reasons (request, choice, leases, taken);
-  guest = vfpool_guest_describe (request->kind, request->id, request->name);
   if (choice->slot->address)
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s (pool '%s') cannot be given to %s, slot %s: %s",
-                 choice->slot->address, choice->pool, guest, choice->slot->name, reasons);
+                 choice->slot->address, choice->pool->name, guest, choice->slot->name, reasons);
   else
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF, "pool '%s' has no free VF for %s, slot %s: %s",
-                 choice->pool, guest, choice->slot->name,
+                 choice->pool->name, guest, choice->slot->name,
                  *reasons ? reasons : "none of its members exists on this host; has `vfpool up` been run?");
   return FALSE;
 }
 
-gboolean
-vfpool_choose (const VfpoolRequest *request, GArray *choices, GPtrArray *leases, GError **error) {
-  g_autoptr (GPtrArray) taken = g_ptr_array_new ();
+static guint
+count_of_pool (const VfpoolTable *table, const VfpoolPool *pool) {
+  guint n = 0;
 
-  /* What is kept, and what was asked for by address, goes first: a pool slot must not take it away. */
-  for (guint i = 0; i < choices->len; i++) {
-    VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
-    if (choice->chosen)
-      g_ptr_array_add (taken, choice->chosen);
+  for (guint i = 0; i < table->mine->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (table->mine, i);
+    const VfpoolEntry *entry = vfpool_table_find (table, lease->address);
+    n += strcmp (lease->pool, pool->name) == 0 && !(entry && entry->taken_by);
   }
-  for (int by_pool = 0; by_pool <= 1; by_pool++) {
-    for (guint i = 0; i < choices->len; i++) {
-      VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
-      if (choice->chosen || (choice->slot->address == NULL) != by_pool)
-        continue;
-      if (!choose_one (request, choice, leases, taken, error))
-        return FALSE;
-      g_ptr_array_add (taken, choice->chosen);
-    }
+  for (guint i = 0; i < table->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (table->choices, VfpoolChoice, i);
+    if (choice->pool == pool)
+      n += 1 + (choice->with ? choice->with->len : 0);
+  }
+  return n;
+}
+
+/* Counted with what goes together, so before (where one more slot is too many anyway) and after choosing. */
+static gboolean
+check_quotas (const VfpoolTable *table, GError **error) {
+  const VfpoolRequest *request = table->situation->request;
+
+  for (guint i = 0; i < table->choices->len; i++) {
+    const VfpoolPool *pool = g_array_index (table->choices, VfpoolChoice, i).pool;
+    guint n = pool->quota ? count_of_pool (table, pool) : 0;
+    g_autofree char *guest = NULL;
+
+    if (n <= pool->quota)
+      continue;
+    guest = vfpool_guest_describe (request->kind, request->id, request->name);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF,
+                 "%s would have %u VFs of pool '%s', whose quota is %u for each guest (quota= in %s)", guest, n,
+                 pool->name, pool->quota, pool->file);
+    return FALSE;
   }
   return TRUE;
+}
+
+/* ---- Choosing ---- */
+
+static gboolean
+choose_address (VfpoolTable *table, VfpoolChoice *choice, GError **error) {
+  const VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
+  g_autoptr (GPtrArray) with = entry && entry->function ? vfpool_choice_companions (table, choice, entry) : NULL;
+  VfpoolObstacle obstacle;
+
+  if (!entry || !entry->function || vfpool_obstacle_find (table, choice, entry, with, &obstacle))
+    return fail_slot (table, choice, error);
+  vfpool_table_take (table, choice, entry->function, with);
+  return TRUE;
+}
+
+static gboolean
+choose_pools (VfpoolTable *table, gboolean whole_devices, GError **error) {
+  g_autoptr (GPtrArray) round = g_ptr_array_new ();
+
+  for (guint i = 0; i < table->choices->len; i++) {
+    VfpoolChoice *choice = &g_array_index (table->choices, VfpoolChoice, i);
+    gboolean is_last = i + 1 == table->choices->len;
+    guint served;
+
+    if (!choice->chosen && !choice->slot->address && choice->slot->all_functions == whole_devices)
+      g_ptr_array_add (round, choice);
+    if (round->len == 0 || (round->len < VFPOOL_ROUND_MAX && !is_last))
+      continue;
+    served = (guint)vfpool_choose_round (table, round);
+    if (served < round->len)
+      return fail_slot (table, g_ptr_array_index (round, served), error);
+    g_ptr_array_set_size (round, 0);
+  }
+  return TRUE;
+}
+
+gboolean
+vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error) {
+  g_autoptr (VfpoolTable) table = vfpool_table_new (situation, choices);
+
+  if (!check_quotas (table, error))
+    return FALSE;
+  for (guint i = 0; i < choices->len; i++) {
+    VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
+    if (!choice->chosen && choice->slot->address && !choose_address (table, choice, error))
+      return FALSE;
+  }
+  return choose_pools (table, TRUE, error) && choose_pools (table, FALSE, error) && check_quotas (table, error);
 }

@@ -46,9 +46,7 @@ read_port (const char *root, const char *pf, const char *netdev) {
 
 /* A port is told apart within its card only, so the card stands before it. */
 static char *
-find_port (const char *root, const char *pf, const char *card) {
-  g_auto (GStrv) netdevs = vfpool_sysfs_list (root, "/sys/bus/pci/devices/%s/net", pf);
-
+find_port (const char *root, const char *pf, char **netdevs, const char *card) {
   for (char **netdev = netdevs; *netdev; netdev++) {
     g_autofree char *port = read_port (root, pf, *netdev);
     if (port)
@@ -76,12 +74,14 @@ find_link (const char *root, const char *pf, const char *card) {
 
 static VfpoolPlace *
 place_new (const char *root, const char *pf) {
+  g_auto (GStrv) netdevs = vfpool_sysfs_list (root, "/sys/bus/pci/devices/%s/net", pf);
   VfpoolPlace *place = g_new0 (VfpoolPlace, 1);
 
   place->pf = g_strdup (pf);
   place->card = g_strndup (pf, strcspn (pf, "."));
-  place->port = find_port (root, pf, place->card);
+  place->port = find_port (root, pf, netdevs, place->card);
   place->link = find_link (root, pf, place->card);
+  place->is_network = *netdevs != NULL;
   return place;
 }
 

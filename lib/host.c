@@ -138,6 +138,20 @@ vfpool_host_addresses (VfpoolHost *self) {
   return vfpool_sysfs_list (self->root, "/sys/bus/pci/devices");
 }
 
+char **
+vfpool_host_vf_addresses (VfpoolHost *self, const char *pf) {
+  GPtrArray *addresses = g_ptr_array_new ();
+  const VfpoolFunction *function = lookup (self, pf, -1);
+
+  for (int i = 0; function && i < function->numvfs; i++) {
+    char *bdf = vfpool_sysfs_link_name (self->root, "/sys/bus/pci/devices/%s/virtfn%d", pf, i);
+    if (bdf)
+      g_ptr_array_add (addresses, bdf);
+  }
+  g_ptr_array_add (addresses, NULL);
+  return (char **)g_ptr_array_free (addresses, FALSE);
+}
+
 GPtrArray *
 vfpool_host_vfs_of (VfpoolHost *self, const char *pf) {
   GPtrArray *vfs = g_ptr_array_new ();
@@ -206,14 +220,18 @@ vfpool_host_netdev (const char *root, const char *bdf) {
   return g_strdup (names[0]);
 }
 
+gboolean
+vfpool_host_pool_has (const VfpoolPool *pool, const VfpoolFunction *function) {
+  for (guint i = 0; i < pool->members->len; i++)
+    if (vfpool_member_matches (g_ptr_array_index (pool->members, i), function->address, function->pf, function->index))
+      return TRUE;
+  return FALSE;
+}
+
 const char *
 vfpool_host_pool_of (const VfpoolConfig *config, const VfpoolFunction *function) {
-  for (guint i = 0; i < config->pools->len; i++) {
-    const VfpoolPool *pool = g_ptr_array_index (config->pools, i);
-    for (guint k = 0; k < pool->members->len; k++)
-      if (vfpool_member_matches (g_ptr_array_index (pool->members, k), function->address, function->pf,
-                                 function->index))
-        return pool->name;
-  }
+  for (guint i = 0; i < config->pools->len; i++)
+    if (vfpool_host_pool_has (g_ptr_array_index (config->pools, i), function))
+      return ((const VfpoolPool *)g_ptr_array_index (config->pools, i))->name;
   return NULL;
 }

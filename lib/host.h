@@ -11,10 +11,11 @@
 /* Where a function hangs: each is an address (or begins with one) that others of the same have, too. What is farther out follows
  * from what is farther in. */
 typedef struct {
-  char *pf;   /* its PF, or itself */
-  char *port; /* the physical port, where the PF's driver tells it (several PFs may have one); else the PF */
-  char *card; /* the device that the PF is a function of, "DDDD:BB:DD" */
-  char *link; /* the root port by which the card reaches the processor; the PF's card when there is none */
+  char *pf;            /* its PF, or itself */
+  char *port;          /* the physical port, where the PF's driver tells it (several PFs may have one); else the PF */
+  char *card;          /* the device that the PF is a function of, "DDDD:BB:DD" */
+  char *link;          /* the root port by which the card reaches the processor; the PF's card when there is none */
+  gboolean is_network; /* the PF has a network interface, by which MAC and VLAN of its VFs are set */
 } VfpoolPlace;
 
 /* One PCI function. Owned by the snapshot. */
@@ -62,6 +63,8 @@ int vfpool_host_only_node (VfpoolHost *self);
 
 /* BDFs of all functions of the host, sorted, NULL-terminated, for g_strfreev(). */
 char **vfpool_host_addresses (VfpoolHost *self);
+/* BDFs of the VFs of @pf by index, NULL-terminated, for g_strfreev(): what the PF's links say, nothing of the VFs is read. */
+char **vfpool_host_vf_addresses (VfpoolHost *self, const char *pf);
 /* The VFs of @pf by index, as VfpoolFunction (not owned), for g_ptr_array_unref(); empty when it has none. */
 GPtrArray *vfpool_host_vfs_of (VfpoolHost *self, const char *pf);
 /* Whether the PF that @config speaks of exists and can have so many VFs; BAD_CONFIG names file and line. */
@@ -70,6 +73,8 @@ gboolean vfpool_host_check_pf (VfpoolHost *self, const VfpoolPfConfig *config, G
 GPtrArray *vfpool_host_members (VfpoolHost *self, const VfpoolPool *pool);
 /* The network interface of the function at @bdf (the first by name when there are several), or NULL; for g_free(). */
 char *vfpool_host_netdev (const char *root, const char *bdf);
+/* Whether @function is a member of @pool. */
+gboolean vfpool_host_pool_has (const VfpoolPool *pool, const VfpoolFunction *function);
 /* The name of the pool of @config that @function lies in, or NULL. */
 const char *vfpool_host_pool_of (const VfpoolConfig *config, const VfpoolFunction *function);
 

@@ -30,9 +30,8 @@ hash_file (const char *root, const char *path) {
   return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *)text, MIN (length, CERTIFICATE_MAX));
 }
 
-/* For g_free(). */
-static char *
-find_seed (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind) {
+char *
+vfpool_mac_seed (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind) {
   char *seed = NULL;
 
   if (config->mac_seed)
@@ -62,10 +61,9 @@ add_text (GChecksum *sum, const char *text) {
 }
 
 char *
-vfpool_mac_generate (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind, const char *id,
-                     const char *slot, guint attempt) {
+vfpool_mac_generate (const char *seed, VfpoolGuestKind kind, const char *id, const char *slot, guint attempt) {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_autofree char *seed = find_seed (root, config, kind), *number = g_strdup_printf ("%u", attempt);
+  g_autofree char *number = g_strdup_printf ("%u", attempt);
   guint8 b[32];
   gsize length = sizeof b;
 
@@ -83,6 +81,59 @@ vfpool_mac_generate (const char *root, const VfpoolConfig *config, VfpoolGuestKi
 }
 
 /* ---- Who has which ---- */
+
+static gboolean
+is_asking (const VfpoolSituation *situation, VfpoolGuestKind kind, const char *id) {
+  return kind == situation->request->kind && strcmp (id, situation->request->id) == 0;
+}
+
+const VfpoolLease *
+vfpool_mac_find_other (const VfpoolSituation *situation, const char *mac) {
+  for (guint i = 0; i < situation->leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (situation->leases, i);
+    if (g_strcmp0 (lease->mac, mac) == 0 && !is_asking (situation, lease->guest_kind, lease->guest_id))
+      return lease;
+  }
+  return NULL;
+}
+
+/* Whether @mac is leased, or remembered, for anything but @slot of the guest that asks. */
+static gboolean
+is_known (const VfpoolSituation *situation, const char *slot, const char *mac) {
+  for (guint i = 0; i < situation->leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (situation->leases, i);
+    if (g_strcmp0 (lease->mac, mac) == 0
+        && (!is_asking (situation, lease->guest_kind, lease->guest_id) || strcmp (lease->slot, slot) != 0))
+      return TRUE;
+  }
+  for (guint i = 0; i < situation->assignments->len; i++) {
+    const VfpoolAssignment *a = g_ptr_array_index (situation->assignments, i);
+    if (g_strcmp0 (a->mac, mac) == 0
+        && (!is_asking (situation, a->guest_kind, a->guest_id) || strcmp (a->slot, slot) != 0))
+      return TRUE;
+  }
+  for (guint i = 0; i < situation->request->slots->len; i++) {
+    const VfpoolSlot *other = g_ptr_array_index (situation->request->slots, i);
+    if (g_strcmp0 (other->mac, mac) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+char *
+vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *had, const char *seed,
+                   GHashTable *used) {
+  const VfpoolRequest *request = situation->request;
+
+  if (had && !is_known (situation, slot, had))
+    return g_strdup (had);
+  for (guint attempt = 0; used; attempt++) {
+    g_autofree char *mac = vfpool_mac_generate (seed, request->kind, request->id, slot, attempt);
+    if (!g_hash_table_contains (used, mac) && !is_known (situation, slot, mac))
+      return g_steal_pointer (&mac);
+  }
+  return NULL;
+}
 
 /* The loopback's, and that of a VF that has none, is nobody's. */
 GHashTable *

@@ -15,12 +15,29 @@
  */
 #pragma once
 
-#include "host.h"
+#include "choice.h"
+
+/* The seed for guests of @kind, for g_free(). */
+char *vfpool_mac_seed (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind);
 
 /* The MAC for @slot of the guest, "xx:xx:xx:xx:xx:xx" in lower case, for g_free(). @attempt: 0 for the one that it shall have, then
  * 1, 2 ... for others in its place. */
-char *vfpool_mac_generate (const char *root, const VfpoolConfig *config, VfpoolGuestKind kind, const char *id,
-                           const char *slot, guint attempt);
+char *vfpool_mac_generate (const char *seed, VfpoolGuestKind kind, const char *id, const char *slot, guint attempt);
+
+/**
+ * vfpool_mac_choose: the MAC for a slot that asks for none.
+ * @had: (nullable): the one that the guest has or had in this slot: it stays, unless it is another's now
+ * @used: (nullable): those of the host's interfaces and VFs, as below
+ *
+ * No lease and no assignment of another guest or slot has the answer. Looks at each of them, reads nothing.
+ *
+ * Returns: for g_free(); NULL: a new one has to be made, for which @used is needed.
+ */
+char *vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *had, const char *seed,
+                         GHashTable *used);
+
+/* Who else than the guest that asks has @mac leased: (nullable). */
+const VfpoolLease *vfpool_mac_find_other (const VfpoolSituation *situation, const char *mac);
 
 /* The MACs (strings, lower case) that the network interfaces of the host at @root have now, as a set for g_hash_table_unref(). */
 GHashTable *vfpool_mac_used (const char *root);

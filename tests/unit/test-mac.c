@@ -28,7 +28,8 @@ static void
 assert_mac (const Fixture *fx, const char *seed, VfpoolGuestKind kind, const char *id, const char *slot, guint attempt,
             const char *expected) {
   const VfpoolConfig config = { .mac_seed = (char *)seed };
-  g_autofree char *mac = vfpool_mac_generate (fx->root, &config, kind, id, slot, attempt);
+  g_autofree char *from = vfpool_mac_seed (fx->root, &config, kind);
+  g_autofree char *mac = vfpool_mac_generate (from, kind, id, slot, attempt);
 
   assert_string_equal (mac, expected);
 }
@@ -83,7 +84,8 @@ macs_differ_and_are_local (void **state) {
     for (int i = 0; i < 500; i++)
       for (size_t s = 0; s < G_N_ELEMENTS (slots); s++) {
         g_autofree char *id = g_strdup_printf ("%d", i);
-        char *mac = vfpool_mac_generate (fx->root, &config, (VfpoolGuestKind)kind, id, slots[s], 0);
+        g_autofree char *seed = vfpool_mac_seed (fx->root, &config, (VfpoolGuestKind)kind);
+        char *mac = vfpool_mac_generate (seed, (VfpoolGuestKind)kind, id, slots[s], 0);
 
         assert_int_equal (strlen (mac), 17);
         assert_non_null (strchr ("26ae", mac[1])); /* local, of one station */

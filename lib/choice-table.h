@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the choice looks things up in: one entry for each function that is a candidate, a neighbour in its IOMMU group, or weighs
+ * on the same PF, with all that leases, assignments, cordons and reservations say of it. Used by the choice only.
+ */
+#pragma once
+
+#include "choice.h"
+
+/* How far out two functions have something in common. */
+typedef enum {
+  VFPOOL_LEVEL_PF,
+  VFPOOL_LEVEL_PORT,
+  VFPOOL_LEVEL_CARD,
+  VFPOOL_LEVEL_LINK,
+  VFPOOL_N_LEVELS,
+} VfpoolLevel;
+
+typedef struct {
+  guint64 key;                          /* its address as a number: entries are ordered by it */
+  VfpoolFunction *function;             /* NULL: known only because it weighs */
+  const VfpoolPool *pool;               /* whose candidate it is, or NULL */
+  int level[VFPOOL_N_LEVELS];           /* numbers of what it hangs on; all -1: not known */
+  const VfpoolLease *lease;             /* or NULL */
+  const VfpoolAssignment *remembered;   /* the last other guest, or other slot, that had it, or NULL */
+  const VfpoolCordon *cordon;           /* its own or its PF's, or NULL */
+  const VfpoolReservation *reservation; /* or NULL */
+  const VfpoolSlot *taken_by;           /* the slot of this request that it goes to, or NULL */
+  gint32 rank;                          /* among the candidates, by address */
+} VfpoolEntry;
+
+typedef struct {
+  const VfpoolSituation *situation;
+  GArray *choices;
+  GHashTable *entries;                  /* key -> VfpoolEntry */
+  GPtrArray *mine;                      /* of VfpoolLease: the guest's own, quarantined ones left out */
+  GPtrArray *sticky;                    /* by choice: the VfpoolEntry that the guest had in that slot, or NULL */
+  GArray *weights[VFPOOL_N_LEVELS];     /* of guint, by number: how many VFs are handed out there */
+  GHashTable *numbers[VFPOOL_N_LEVELS]; /* what hangs there -> its number */
+} VfpoolTable;
+
+VfpoolTable *vfpool_table_new (const VfpoolSituation *situation, GArray *choices);
+void vfpool_table_free (VfpoolTable *self);
+
+/* The entry of the function at @address, or NULL. */
+VfpoolEntry *vfpool_table_find (const VfpoolTable *self, const char *address);
+/* What @choice serves is @functions, besides what is noted of others. */
+void vfpool_table_take (VfpoolTable *self, VfpoolChoice *choice, VfpoolFunction *chosen, GPtrArray *with);
+
+/* How many VFs are handed out where @entry hangs, counting what goes to slots of this request other than @except's. */
+guint vfpool_table_weight (const VfpoolTable *self, const VfpoolEntry *entry, VfpoolLevel level,
+                           const VfpoolChoice *except);
+/* How many VFs of @choice's pool the guest has there, in other slots than @choice's. @one: (out) (nullable): one of them. */
+guint vfpool_table_mine_at (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolEntry *entry,
+                            VfpoolLevel level, const char **one);
+
+/* Whether the guest that asks is the one of @kind and @id. */
+gboolean vfpool_table_is_mine (const VfpoolTable *self, VfpoolGuestKind kind, const char *id);
+/* How many free VFs of @pool are kept for other guests by number. @whom: (out) (nullable): one of these. */
+guint vfpool_table_kept (const VfpoolTable *self, const VfpoolPool *pool, const VfpoolReservation **whom);
+
+/* 0: on one of the guest's nodes, or it does not matter; 1: on their socket; 2: unknown; 3: elsewhere. */
+int vfpool_choice_numa_rank (const VfpoolChoice *choice, int node);
+/* Whether @choice's policy lets it be on @node. */
+gboolean vfpool_choice_numa_allows (const VfpoolChoice *choice, int node);
+/* The level that VFs of one guest must (or, preferred, should) not have in common; VFPOOL_N_LEVELS: none. */
+VfpoolLevel vfpool_choice_apart (const VfpoolChoice *choice, gboolean *is_required);
+
+/* ---- Obstacles (choice-obstacle.c) ---- */
+
+typedef struct {
+  enum {
+    VFPOOL_OBSTACLE_LEASED,
+    VFPOOL_OBSTACLE_TAKEN,
+    VFPOOL_OBSTACLE_OTHER_POOL,
+    VFPOOL_OBSTACLE_CORDONED,
+    VFPOOL_OBSTACLE_RESERVED,
+    VFPOOL_OBSTACLE_OPEN,
+    VFPOOL_OBSTACLE_HOST,
+    VFPOOL_OBSTACLE_HAS_VFS,
+    VFPOOL_OBSTACLE_BRIDGE,
+    VFPOOL_OBSTACLE_NO_GROUP,
+    VFPOOL_OBSTACLE_MATE,
+    VFPOOL_OBSTACLE_NUMA,
+    VFPOOL_OBSTACLE_APART,
+  } kind;
+  const VfpoolFunction *function; /* of which it is one: the candidate or one that goes with it */
+  const VfpoolFunction *mate;     /* who stands in the way in its group */
+} VfpoolObstacle;
+
+/* Whether @entry, with @with (nullable), cannot be given to @choice's slot. @obstacle: (out): the first reason. */
+gboolean vfpool_obstacle_find (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
+                               GPtrArray *with, VfpoolObstacle *obstacle);
+/* The reason in words, as the end of a sentence that begins with @entry's address, for g_free(). */
+char *vfpool_obstacle_describe (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
+                                const VfpoolObstacle *obstacle);
+
+/* What has to be leased together with @entry for @choice, or NULL: nothing; for g_ptr_array_unref(). */
+GPtrArray *vfpool_choice_companions (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry);
+
+/* ---- Serving (choice-round.c) ---- */
+
+#define VFPOOL_ROUND_MAX 64 /* slots that can be served in one round: kinds of slots are bits */
+
+/* Serves @choices (of VfpoolChoice, by pool, at most VFPOOL_ROUND_MAX), the first ones first. Returns: how many could be served: these
+ * are; with one more, not all could be, whatever the others got. */
+int vfpool_choose_round (VfpoolTable *table, GPtrArray *choices);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VfpoolTable, vfpool_table_free)
