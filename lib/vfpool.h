@@ -362,7 +362,8 @@ gboolean vfpool_uncordon (Vfpool *self, const char *bdf, GError **error);
  *
  * Who holds a VF now is not forgotten.
  *
- * Returns: FALSE with VFPOOL_ERROR_IN_USE (the guest that was named holds a VF), or the errors of the ledger.
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT (@id is none), VFPOOL_ERROR_IN_USE (the guest that was named holds a VF), or the errors
+ *   of the ledger.
  */
 gboolean vfpool_forget (Vfpool *self, VfpoolGuestKind kind, const char *id, int days, guint *n, GError **error);
 
