@@ -15,7 +15,6 @@
 #include "release.h"
 #include "prepare.h"
 #include "snapshot.h"
-#include "vfnet.h"
 #include "work.h"
 
 #include <string.h>
@@ -251,30 +250,6 @@ settle (Acquire *a, gboolean *again, GError **error) {
 
 /* ---- MACs ---- */
 
-static gboolean
-makes_mac (const Acquire *a, const VfpoolChoice *choice) {
-  const VfpoolFunction *f = choice->chosen;
-
-  return !choice->slot->mac && choice->pool->generates_mac && f->pf && f->index >= 0 && f->place->is_network
-         && vfpool_vfnet_sees (a->self->root);
-}
-
-/* The MAC that the guest has or had in that slot. */
-static const char *
-find_had (const Acquire *a, const VfpoolSituation *situation, const VfpoolSlot *slot) {
-  const VfpoolLease *own = find_own (a, situation->leases, slot);
-
-  if (own && own->mac)
-    return own->mac;
-  for (guint i = 0; i < situation->assignments->len; i++) {
-    const VfpoolAssignment *had = g_ptr_array_index (situation->assignments, i);
-    if (had->mac && had->guest_kind == a->request->kind && strcmp (had->guest_id, a->request->id) == 0
-        && strcmp (had->slot, slot->name) == 0)
-      return had->mac;
-  }
-  return NULL;
-}
-
 /* Two guests of one host with one MAC may be meant so, in two networks. */
 static void
 warn_shared_mac (Acquire *a, const VfpoolSituation *situation, const VfpoolSlot *slot) {
@@ -299,12 +274,11 @@ choose_macs (Acquire *a, const VfpoolSituation *situation, gboolean *again) {
     char *mac;
 
     warn_shared_mac (a, situation, choice->slot);
-    if (!makes_mac (a, choice)) {
+    if (!vfpool_mac_is_made (a->self->root, choice)) {
       g_ptr_array_add (a->macs, g_strdup (choice->slot->mac));
       continue;
     }
-    mac = vfpool_mac_choose (situation, choice->slot->name, find_had (a, situation, choice->slot), a->mac_seed,
-                             a->used_macs);
+    mac = vfpool_mac_choose (situation, choice->slot->name, a->mac_seed, a->used_macs);
     *again = !mac;
     g_ptr_array_add (a->macs, mac);
   }

@@ -120,10 +120,35 @@ is_known (const VfpoolSituation *situation, const char *slot, const char *mac) {
   return FALSE;
 }
 
+/* The MAC that the guest that asks has or had in @slot, or NULL. */
+static const char *
+find_had (const VfpoolSituation *situation, const char *slot) {
+  for (guint i = 0; i < situation->leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (situation->leases, i);
+    if (lease->mac && lease->state != VFPOOL_LEASE_QUARANTINED
+        && is_asking (situation, lease->guest_kind, lease->guest_id) && strcmp (lease->slot, slot) == 0)
+      return lease->mac;
+  }
+  for (guint i = 0; i < situation->assignments->len; i++) {
+    const VfpoolAssignment *a = g_ptr_array_index (situation->assignments, i);
+    if (a->mac && is_asking (situation, a->guest_kind, a->guest_id) && strcmp (a->slot, slot) == 0)
+      return a->mac;
+  }
+  return NULL;
+}
+
+gboolean
+vfpool_mac_is_made (const char *root, const VfpoolChoice *choice) {
+  const VfpoolFunction *f = choice->chosen;
+
+  return !choice->slot->mac && choice->pool->generates_mac && f->pf && f->index >= 0 && f->place->is_network
+         && vfpool_vfnet_sees (root);
+}
+
 char *
-vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *had, const char *seed,
-                   GHashTable *used) {
+vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *seed, GHashTable *used) {
   const VfpoolRequest *request = situation->request;
+  const char *had = find_had (situation, slot);
 
   if (had && !is_known (situation, slot, had))
     return g_strdup (had);

@@ -26,15 +26,17 @@ char *vfpool_mac_generate (const char *seed, VfpoolGuestKind kind, const char *i
 
 /**
  * vfpool_mac_choose: the MAC for a slot that asks for none.
- * @had: (nullable): the one that the guest has or had in this slot: it stays, unless it is another's now
  * @used: (nullable): those of the host's interfaces and VFs, as below
  *
- * No lease and no assignment of another guest or slot has the answer. Looks at each of them, reads nothing.
+ * The one that the guest has or had in this slot stays, unless it is another's now; else one is made. No lease and no assignment
+ * of another guest or slot has the answer. Looks at each of them, reads nothing.
  *
  * Returns: for g_free(); NULL: a new one has to be made, for which @used is needed.
  */
-char *vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *had, const char *seed,
-                         GHashTable *used);
+char *vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const char *seed, GHashTable *used);
+
+/* Whether the VF chosen for @choice is given a generated MAC: its slot asks for none, its pool wants it, and it has one. */
+gboolean vfpool_mac_is_made (const char *root, const VfpoolChoice *choice);
 
 /* Who else than the guest that asks has @mac leased: (nullable). */
 const VfpoolLease *vfpool_mac_find_other (const VfpoolSituation *situation, const char *mac);

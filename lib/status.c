@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "holder.h"
 #include "sysfs.h"
+#include "variant.h"
 
 #include <string.h>
 
@@ -22,19 +23,6 @@ typedef struct {
 typedef struct {
   guint total, free, leased, quarantined, foreign, cordoned;
 } Count;
-
-/* A process's name, and a guest's that was found on its command line, may be any bytes; a GVariant takes UTF-8 only. */
-static GVariant *
-maybe_string (const char *text) {
-  g_autofree char *valid = text ? g_utf8_make_valid (text, -1) : NULL;
-
-  return g_variant_new ("ms", valid);
-}
-
-static void
-add (GVariantBuilder *dict, const char *key, GVariant *value) {
-  g_variant_builder_add (dict, "{sv}", key, value);
-}
 
 static const VfpoolLease *
 find_lease (const Status *status, const char *address) {
@@ -61,8 +49,8 @@ static gboolean
 add_cordon (GVariantBuilder *dict, const VfpoolCordon *own, const VfpoolCordon *of_pf) {
   const char *reason = own && own->reason ? own->reason : of_pf ? of_pf->reason : NULL;
 
-  add (dict, "cordoned", g_variant_new_boolean (own || of_pf));
-  add (dict, "cordon_reason", maybe_string (reason));
+  vfpool_variant_add (dict, "cordoned", g_variant_new_boolean (own || of_pf));
+  vfpool_variant_add (dict, "cordon_reason", vfpool_variant_text (reason));
   return own || of_pf;
 }
 
@@ -89,9 +77,9 @@ describe_guest (const VfpoolLease *lease) {
   if (!lease)
     return g_variant_new_maybe (G_VARIANT_TYPE_VARDICT, NULL);
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
-  add (&dict, "kind", g_variant_new_string (vfpool_guest_kind_to_string (lease->guest_kind)));
-  add (&dict, "id", g_variant_new_string (lease->guest_id));
-  add (&dict, "name", maybe_string (lease->guest_name));
+  vfpool_variant_add (&dict, "kind", g_variant_new_string (vfpool_guest_kind_to_string (lease->guest_kind)));
+  vfpool_variant_add (&dict, "id", g_variant_new_string (lease->guest_id));
+  vfpool_variant_add (&dict, "name", vfpool_variant_text (lease->guest_name));
   return g_variant_new_maybe (NULL, g_variant_builder_end (&dict));
 }
 
@@ -99,13 +87,15 @@ static void
 add_lease (GVariantBuilder *dict, const VfpoolLease *lease) {
   gboolean has_vlan = lease && lease->vlan != VFPOOL_VLAN_UNSET;
 
-  add (dict, "guest", describe_guest (lease));
-  add (dict, "slot", maybe_string (lease ? lease->slot : NULL));
-  add (dict, "mac", maybe_string (lease ? lease->mac : NULL));
-  add (dict, "vlan",
-       has_vlan ? g_variant_new ("mi", TRUE, lease->vlan) : g_variant_new_maybe (G_VARIANT_TYPE_INT32, NULL));
-  add (dict, "since",
-       lease ? g_variant_new ("mx", TRUE, lease->since) : g_variant_new_maybe (G_VARIANT_TYPE_INT64, NULL));
+  vfpool_variant_add (dict, "guest", describe_guest (lease));
+  vfpool_variant_add (dict, "slot", vfpool_variant_text (lease ? lease->slot : NULL));
+  vfpool_variant_add (dict, "mac", vfpool_variant_text (lease ? lease->mac : NULL));
+  vfpool_variant_add (dict, "vlan",
+                      has_vlan ? g_variant_new ("mi", TRUE, lease->vlan)
+                               : g_variant_new_maybe (G_VARIANT_TYPE_INT32, NULL));
+  vfpool_variant_add (dict, "since",
+                      lease ? g_variant_new ("mx", TRUE, lease->since)
+                            : g_variant_new_maybe (G_VARIANT_TYPE_INT64, NULL));
 }
 
 static void
@@ -139,21 +129,21 @@ describe_vf (const Status *status, VfpoolFunction *function, const char *pool, C
   GVariantBuilder dict;
 
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
-  add (&dict, "address", g_variant_new_string (function->address));
-  add (&dict, "pf", maybe_string (function->pf));
-  add (&dict, "index", g_variant_new_int32 (function->index));
-  add (&dict, "pool", maybe_string (pool));
-  add (&dict, "driver", maybe_string (function->driver));
-  add (&dict, "iommu_group", g_variant_new_int32 (function->iommu_group));
-  add (&dict, "numa_node", g_variant_new_int32 (function->numa_node));
-  add (&dict, "vendor", g_variant_new_uint32 (function->vendor));
-  add (&dict, "device", g_variant_new_uint32 (function->device));
-  add (&dict, "state",
-       g_variant_new_string (lease     ? vfpool_lease_state_to_string (lease->state)
-                             : foreign ? "foreign"
-                                       : "free"));
+  vfpool_variant_add (&dict, "address", g_variant_new_string (function->address));
+  vfpool_variant_add (&dict, "pf", vfpool_variant_text (function->pf));
+  vfpool_variant_add (&dict, "index", g_variant_new_int32 (function->index));
+  vfpool_variant_add (&dict, "pool", vfpool_variant_text (pool));
+  vfpool_variant_add (&dict, "driver", vfpool_variant_text (function->driver));
+  vfpool_variant_add (&dict, "iommu_group", g_variant_new_int32 (function->iommu_group));
+  vfpool_variant_add (&dict, "numa_node", g_variant_new_int32 (function->numa_node));
+  vfpool_variant_add (&dict, "vendor", g_variant_new_uint32 (function->vendor));
+  vfpool_variant_add (&dict, "device", g_variant_new_uint32 (function->device));
+  vfpool_variant_add (&dict, "state",
+                      g_variant_new_string (lease     ? vfpool_lease_state_to_string (lease->state)
+                                            : foreign ? "foreign"
+                                                      : "free"));
   add_lease (&dict, lease);
-  add (&dict, "reason", maybe_string (why_state (status, function, lease, foreign)));
+  vfpool_variant_add (&dict, "reason", vfpool_variant_text (why_state (status, function, lease, foreign)));
   is_cordoned = add_cordon (&dict, find_cordon (status, function->address), find_cordon (status, function->pf));
   if (count)
     count_state (count, lease, foreign != NULL, is_cordoned);
@@ -166,14 +156,14 @@ describe_pf (const Status *status, const VfpoolFunction *pf) {
   GVariantBuilder dict;
 
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
-  add (&dict, "address", g_variant_new_string (pf->address));
-  add (&dict, "driver", maybe_string (pf->driver));
-  add (&dict, "netdev", maybe_string (netdev));
-  add (&dict, "numa_node", g_variant_new_int32 (pf->numa_node));
-  add (&dict, "totalvfs", g_variant_new_uint32 ((guint)pf->totalvfs));
-  add (&dict, "numvfs", g_variant_new_uint32 ((guint)pf->numvfs));
-  add (&dict, "vendor", g_variant_new_uint32 (pf->vendor));
-  add (&dict, "device", g_variant_new_uint32 (pf->device));
+  vfpool_variant_add (&dict, "address", g_variant_new_string (pf->address));
+  vfpool_variant_add (&dict, "driver", vfpool_variant_text (pf->driver));
+  vfpool_variant_add (&dict, "netdev", vfpool_variant_text (netdev));
+  vfpool_variant_add (&dict, "numa_node", g_variant_new_int32 (pf->numa_node));
+  vfpool_variant_add (&dict, "totalvfs", g_variant_new_uint32 ((guint)pf->totalvfs));
+  vfpool_variant_add (&dict, "numvfs", g_variant_new_uint32 ((guint)pf->numvfs));
+  vfpool_variant_add (&dict, "vendor", g_variant_new_uint32 (pf->vendor));
+  vfpool_variant_add (&dict, "device", g_variant_new_uint32 (pf->device));
   add_cordon (&dict, find_cordon (status, pf->address), NULL);
   return g_variant_builder_end (&dict);
 }
@@ -183,13 +173,13 @@ describe_pool (const VfpoolPool *pool, const Count *count) {
   GVariantBuilder dict;
 
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
-  add (&dict, "name", g_variant_new_string (pool->name));
-  add (&dict, "total", g_variant_new_uint32 (count->total));
-  add (&dict, "free", g_variant_new_uint32 (count->free));
-  add (&dict, "leased", g_variant_new_uint32 (count->leased));
-  add (&dict, "quarantined", g_variant_new_uint32 (count->quarantined));
-  add (&dict, "foreign", g_variant_new_uint32 (count->foreign));
-  add (&dict, "cordoned", g_variant_new_uint32 (count->cordoned));
+  vfpool_variant_add (&dict, "name", g_variant_new_string (pool->name));
+  vfpool_variant_add (&dict, "total", g_variant_new_uint32 (count->total));
+  vfpool_variant_add (&dict, "free", g_variant_new_uint32 (count->free));
+  vfpool_variant_add (&dict, "leased", g_variant_new_uint32 (count->leased));
+  vfpool_variant_add (&dict, "quarantined", g_variant_new_uint32 (count->quarantined));
+  vfpool_variant_add (&dict, "foreign", g_variant_new_uint32 (count->foreign));
+  vfpool_variant_add (&dict, "cordoned", g_variant_new_uint32 (count->cordoned));
   return g_variant_builder_end (&dict);
 }
 
@@ -291,8 +281,8 @@ vfpool_status (Vfpool *self, GError **error) {
   add_other_leases (&status, seen, &vfs);
 
   g_variant_builder_init (&result, G_VARIANT_TYPE_VARDICT);
-  add (&result, "pfs", g_variant_builder_end (&pfs));
-  add (&result, "pools", g_variant_builder_end (&pools));
-  add (&result, "vfs", g_variant_builder_end (&vfs));
+  vfpool_variant_add (&result, "pfs", g_variant_builder_end (&pfs));
+  vfpool_variant_add (&result, "pools", g_variant_builder_end (&pools));
+  vfpool_variant_add (&result, "vfs", g_variant_builder_end (&vfs));
   return g_variant_ref_sink (g_variant_builder_end (&result));
 }

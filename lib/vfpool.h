@@ -339,6 +339,26 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
 gboolean vfpool_reconcile (Vfpool *self, GError **error);
 
 /**
+ * vfpool_plan: what vfpool_acquire() would choose for @request, and why, without touching anything.
+ *
+ * The result is a dictionary (a{sv}):
+ *
+ *   "guest":   a{sv}: kind s, id s, name ms
+ *   "nodes":   ms: the host's NUMA nodes that count for the guest ("0-1"); absent: NUMA is not looked at
+ *   "refusal": ms: why the request would fail, the sentence that vfpool_acquire() fails with; the next is about what is left then
+ *   "slots":   aa{sv}: slot s; pool s; chosen ms (address); functions as (all that are leased with it, itself first);
+ *              mac ms (that the VF would get); kept b (the guest has it already); policy a{ss} (numa, placement, anti-affinity);
+ *              rule ms: what decided (reserved, sticky, numa, anti-affinity, pf-load, port-load, link-load, remembered,
+ *              address, only: no other VF was left, asked: the slot asks for this address), and
+ *              vfs aa{sv}: every member of the pool in the order of preference: address s; pf ms; numa_node i; chosen b (for
+ *              this slot); rule ms and reason ms (why it was not, as the end of a sentence that begins with the address)
+ *
+ * Returns: (transfer full): a non-floating variant for g_variant_unref(); or NULL: VFPOOL_ERROR_BAD_INPUT (a pool that is not
+ *   configured), VFPOOL_ERROR_DENIED, VFPOOL_ERROR_KERNEL. That no VF is free is no error here.
+ */
+GVariant *vfpool_plan (Vfpool *self, const VfpoolRequest *request, GError **error);
+
+/**
  * vfpool_cordon: hands out nothing more of a VF, or of all VFs of a PF, until vfpool_uncordon(). Who holds one keeps it. Survives a
  * reboot.
  * @bdf: a PF, or a function that lies in a pool
