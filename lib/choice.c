@@ -27,18 +27,42 @@ vfpool_choice_clear (gpointer choice) {
 
 /* ---- Refusals ---- */
 
-/* Why each of the candidates is refused. */
+/* How many of @verdicts from number @i on have the reason of that one; none when an earlier one has it, too. */
+static guint
+count_alike (GPtrArray *verdicts, guint i) {
+  const VfpoolVerdict *verdict = g_ptr_array_index (verdicts, i);
+  guint n = 0;
+
+  for (guint k = 0; k < verdicts->len; k++) {
+    gboolean is_alike = strcmp (((const VfpoolVerdict *)g_ptr_array_index (verdicts, k))->reason, verdict->reason) == 0;
+    if (is_alike && k < i)
+      return 0;
+    n += is_alike;
+  }
+  return n;
+}
+
+/* Why each of the candidates is refused, those with the same reason as one. */
 static char *
 list_reasons (const VfpoolSituation *situation, GArray *choices, guint at) {
   g_autoptr (GPtrArray) verdicts = vfpool_choose_explain (situation, choices, at);
   GString *reasons = g_string_new (NULL);
+  guint shown = 0, told = 0;
 
-  for (guint i = 0; i < MIN (verdicts->len, REASONS_SHOWN); i++) {
+  for (guint i = 0; i < verdicts->len && shown < REASONS_SHOWN; i++) {
     const VfpoolVerdict *verdict = g_ptr_array_index (verdicts, i);
-    g_string_append_printf (reasons, "%s%s %s", i ? "; " : "", verdict->function->address, verdict->reason);
+    guint n = count_alike (verdicts, i);
+
+    if (n == 0)
+      continue;
+    g_string_append_printf (reasons, "%s%s", shown++ ? "; " : "", verdict->function->address);
+    if (n > 1)
+      g_string_append_printf (reasons, " (and %u more)", n - 1);
+    g_string_append_printf (reasons, " %s", verdict->reason);
+    told += n;
   }
-  if (verdicts->len > REASONS_SHOWN)
-    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", verdicts->len - REASONS_SHOWN);
+  if (told < verdicts->len)
+    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", verdicts->len - told);
   return g_string_free (reasons, FALSE);
 }
 
@@ -111,25 +135,33 @@ choose_address (VfpoolTable *table, VfpoolChoice *choice, GError **error) {
   return TRUE;
 }
 
+/* What is given may make way for its neighbours in the IOMMU group: so who was left over is served once more. */
+static gboolean
+serve (VfpoolTable *table, GPtrArray *round, GError **error) {
+  while (round->len > 0) {
+    int served = vfpool_choose_round (table, round);
+
+    if (served == 0)
+      return fail_slot (table, g_ptr_array_index (round, 0), error);
+    g_ptr_array_remove_range (round, 0, (guint)served);
+  }
+  return TRUE;
+}
+
 static gboolean
 choose_pools (VfpoolTable *table, gboolean whole_devices, GError **error) {
   g_autoptr (GPtrArray) round = g_ptr_array_new ();
 
   for (guint i = 0; i < table->choices->len; i++) {
     VfpoolChoice *choice = &g_array_index (table->choices, VfpoolChoice, i);
-    gboolean is_last = i + 1 == table->choices->len;
-    guint served;
 
-    if (!choice->chosen && !choice->slot->address && choice->slot->all_functions == whole_devices)
-      g_ptr_array_add (round, choice);
-    if (round->len == 0 || (round->len < VFPOOL_ROUND_MAX && !is_last))
+    if (choice->chosen || choice->slot->address || choice->slot->all_functions != whole_devices)
       continue;
-    served = (guint)vfpool_choose_round (table, round);
-    if (served < round->len)
-      return fail_slot (table, g_ptr_array_index (round, served), error);
-    g_ptr_array_set_size (round, 0);
+    g_ptr_array_add (round, choice);
+    if (round->len == VFPOOL_ROUND_MAX && !serve (table, round, error))
+      return FALSE;
   }
-  return TRUE;
+  return serve (table, round, error);
 }
 
 gboolean

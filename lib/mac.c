@@ -97,24 +97,29 @@ vfpool_mac_find_other (const VfpoolSituation *situation, const char *mac) {
   return NULL;
 }
 
-/* Whether @mac is leased, or remembered, for anything but @slot of the guest that asks. */
+/* Whether @mac is leased, or given to a slot of the request, for anything but @slot of the guest that asks. */
 static gboolean
-is_known (const VfpoolSituation *situation, const char *slot, const char *mac) {
+is_taken (const VfpoolSituation *situation, const char *slot, const char *mac) {
   for (guint i = 0; i < situation->leases->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (situation->leases, i);
     if (g_strcmp0 (lease->mac, mac) == 0
         && (!is_asking (situation, lease->guest_kind, lease->guest_id) || strcmp (lease->slot, slot) != 0))
       return TRUE;
   }
-  for (guint i = 0; i < situation->assignments->len; i++) {
-    const VfpoolAssignment *a = g_ptr_array_index (situation->assignments, i);
-    if (g_strcmp0 (a->mac, mac) == 0
-        && (!is_asking (situation, a->guest_kind, a->guest_id) || strcmp (a->slot, slot) != 0))
-      return TRUE;
-  }
   for (guint i = 0; i < situation->request->slots->len; i++) {
     const VfpoolSlot *other = g_ptr_array_index (situation->request->slots, i);
     if (g_strcmp0 (other->mac, mac) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Whether it is remembered as anybody's. */
+static gboolean
+is_remembered (const VfpoolSituation *situation, const char *mac) {
+  for (guint i = 0; i < situation->assignments->len; i++) {
+    const VfpoolAssignment *a = g_ptr_array_index (situation->assignments, i);
+    if (g_strcmp0 (a->mac, mac) == 0)
       return TRUE;
   }
   return FALSE;
@@ -150,11 +155,11 @@ vfpool_mac_choose (const VfpoolSituation *situation, const char *slot, const cha
   const VfpoolRequest *request = situation->request;
   const char *had = find_had (situation, slot);
 
-  if (had && !is_known (situation, slot, had))
+  if (had && !is_taken (situation, slot, had))
     return g_strdup (had);
   for (guint attempt = 0; used; attempt++) {
     g_autofree char *mac = vfpool_mac_generate (seed, request->kind, request->id, slot, attempt);
-    if (!g_hash_table_contains (used, mac) && !is_known (situation, slot, mac))
+    if (!g_hash_table_contains (used, mac) && !is_taken (situation, slot, mac) && !is_remembered (situation, mac))
       return g_steal_pointer (&mac);
   }
   return NULL;

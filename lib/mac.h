@@ -28,8 +28,8 @@ char *vfpool_mac_generate (const char *seed, VfpoolGuestKind kind, const char *i
  * vfpool_mac_choose: the MAC for a slot that asks for none.
  * @used: (nullable): those of the host's interfaces and VFs, as below
  *
- * The one that the guest has or had in this slot stays, unless it is another's now; else one is made. No lease and no assignment
- * of another guest or slot has the answer. Looks at each of them, reads nothing.
+ * The one that the guest has or had in this slot stays, unless it is leased to another now; else one is made that nobody has or
+ * had. Looks at each of them, reads nothing.
  *
  * Returns: for g_free(); NULL: a new one has to be made, for which @used is needed.
  */

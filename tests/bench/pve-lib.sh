@@ -22,6 +22,8 @@ park=host
 
 [pool lan]
 members=pf=$pf vfs=0-2
+sticky=no
+mac=keep
 
 [pool wan]
 members=pf=$pf vfs=3

@@ -120,7 +120,8 @@ config_to_text (const PoolConfig *self) {
     for (int i = 0; i < N_UNITS; i++)
       if (self->pool_of_unit[self->order[i]] == pool)
         g_string_append_printf (text, "%s; ", units[self->order[i]].member);
-    g_string_append_c (text, '\n');
+    /* What is remembered would have to be foretold through every crash, too; tests/unit and the bench have that. */
+    g_string_append (text, "\nsticky=no\nmac=keep\n");
   }
   g_string_append_printf (text, "[vfpool]\nstart-grace=%d\nrelease-wait=%d\n", self->start_grace, self->release_wait);
   return g_string_free (text, FALSE);

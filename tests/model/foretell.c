@@ -314,40 +314,107 @@ may_have (const Acquire *a, int f) {
   return TRUE;
 }
 
-static int
-choose_one (Acquire *a, int i) {
-  int members[N_FUNCTIONS], n;
+/* ---- Choosing: spread over PFs; the pools have no other policy (config.c) ---- */
 
-  if (a->slots[i]->function >= 0) {
+static gboolean
+is_of_same_pf (int f, int g) {
+  return function_places[f].pf == NO_PF ? f == g : function_places[f].pf == function_places[g].pf;
+}
+
+/* How many VFs of @f's PF are somebody's, or go to a slot that was served before those that ask for a pool. */
+static int
+count_given (const Acquire *a, const gboolean *was_chosen, int f) {
+  int n = 0;
+
+  for (int g = 0; g < N_FUNCTIONS; g++)
+    if (a->snapshot.devices[g].exists && is_of_same_pf (f, g))
+      n += a->self->is_leased[g] ? a->self->leases[g].state != VFPOOL_LEASE_QUARANTINED : was_chosen[g];
+  return n;
+}
+
+/* The same, for slot @i, with what goes to slots that are served from the same pool. */
+static int
+count_load (const Acquire *a, const gboolean *was_chosen, int i, int f) {
+  int n = count_given (a, was_chosen, f);
+
+  for (int k = 0; k < i; k++)
+    n += a->slots[k]->function < 0 && a->pools[k] == a->pools[i] && a->chosen[k] >= 0 && !was_chosen[a->chosen[k]]
+         && is_of_same_pf (f, a->chosen[k]);
+  return n;
+}
+
+/* @may: what could be given when the first of these slots was served. */
+static int
+choose_one (Acquire *a, const gboolean *was_chosen, const gboolean *may, int i) {
+  int best = -1, least = 0;
+
+  for (int f = 0; f < N_FUNCTIONS; f++) {
+    int load;
+
+    if (!a->snapshot.devices[f].exists || config_pool_of (&a->self->config, f) != a->pools[i] || !may[f]
+        || is_chosen (a, f))
+      continue;
+    load = count_load (a, was_chosen, i, f);
+    if (best >= 0 && load >= least)
+      continue;
+    best = f;
+    least = load;
+  }
+  a->chosen[i] = best;
+  return best < 0 ? VFPOOL_ERROR_NO_FREE_VF : OK;
+}
+
+/* Slots that ask for the same get their VFs in the order of the addresses. */
+static void
+sort_chosen (Acquire *a, const gboolean *was_chosen) {
+  for (int i = 0; i < a->n; i++)
+    for (int k = i + 1; k < a->n; k++) {
+      int f = a->chosen[i], g = a->chosen[k];
+
+      if (a->pools[i] != a->pools[k] || f < 0 || g < 0 || was_chosen[f] || was_chosen[g] || f < g)
+        continue;
+      a->chosen[i] = g;
+      a->chosen[k] = f;
+    }
+}
+
+/* Serves slots that ask for a pool, together, up to the first that cannot be. @n: (out): how many. */
+static int
+choose_round (Acquire *a, int *n) {
+  gboolean was_chosen[N_FUNCTIONS], may[N_FUNCTIONS];
+  int code = OK;
+
+  *n = 0;
+  for (int f = 0; f < N_FUNCTIONS; f++) {
+    was_chosen[f] = is_chosen (a, f);
+    may[f] = may_have (a, f);
+  }
+  for (int i = 0; i < a->n && code == OK; i++) {
+    if (a->chosen[i] >= 0)
+      continue;
+    code = choose_one (a, was_chosen, may, i);
+    *n += code == OK;
+  }
+  sort_chosen (a, was_chosen);
+  return code;
+}
+
+/* First what is asked for by address, then all others; what was given may make way for its neighbours. */
+static int
+choose (Acquire *a) {
+  int code, n;
+
+  for (int i = 0; i < a->n; i++) {
+    if (a->chosen[i] >= 0 || a->slots[i]->function < 0)
+      continue;
     if (!may_have (a, a->slots[i]->function))
       return VFPOOL_ERROR_IN_USE;
     a->chosen[i] = a->slots[i]->function;
-    return OK;
   }
-  n = config_members (&a->self->config, a->pools[i], members);
-  for (int k = 0; k < n; k++) {
-    if (!a->snapshot.devices[members[k]].exists || !may_have (a, members[k]))
-      continue;
-    a->chosen[i] = members[k];
-    return OK;
-  }
-  return VFPOOL_ERROR_NO_FREE_VF;
-}
-
-/* First what is asked for by address, then the first that fits. */
-static int
-choose (Acquire *a) {
-  for (int by_pool = 0; by_pool <= 1; by_pool++)
-    for (int i = 0; i < a->n; i++) {
-      int code;
-
-      if (a->chosen[i] >= 0 || (a->slots[i]->function < 0) != by_pool)
-        continue;
-      code = choose_one (a, i);
-      if (code != OK)
-        return code;
-    }
-  return OK;
+  do {
+    code = choose_round (a, &n);
+  } while (code != OK && n > 0);
+  return code;
 }
 
 static Lease

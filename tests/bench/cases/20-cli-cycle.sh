@@ -29,7 +29,7 @@ exits() {
 # configure NUMVFS [LINE...]
 configure() {
     mkdir -p /etc/vfpool
-    printf '%s\n' "[pf $pf]" "numvfs=$1" "[pool lan]" "members=pf=$pf" "${@:2}" >/etc/vfpool/vfpool.conf
+    printf '%s\n' "[pf $pf]" "numvfs=$1" "[pool lan]" "members=pf=$pf" sticky=no "${@:2}" >/etc/vfpool/vfpool.conf
 }
 
 # vf BDF FIELD: a field of a VF in status --json
@@ -41,7 +41,7 @@ exits "without a configuration: 78" 78 vfpool status
 like "  and it says which file is missing" "$err" /etc/vfpool/vfpool.conf
 configure 4 'memebrs=pf=0000:01:00.0'
 exits "an unknown key: 78" 78 vfpool check
-like "  with file and line" "$err" '/etc/vfpool/vfpool.conf:5'
+like "  with file and line" "$err" '/etc/vfpool/vfpool.conf:6'
 like "  and the nearest key" "$err" "members"
 configure 4 '[pool nowhere]' 'members=pf=0000:7f:00.0'
 run vfpool check

@@ -17,6 +17,7 @@ cat >/etc/vfpool/vfpool.conf <<END
 numvfs=2
 [pool lan]
 members=pf=$nic
+sticky=no
 [vfpool]
 release-wait=2
 END

@@ -12,7 +12,7 @@
 
 readonly pf=0000:01:00.0 hook=/etc/libvirt/hooks/qemu.d/vfpool vf=0000:01:10.0
 mkdir -p /etc/vfpool
-printf '[pf %s]\nnumvfs=2\n[pool lan]\nmembers=pf=%s\n' "$pf" "$pf" >/etc/vfpool/vfpool.conf
+printf '[pf %s]\nnumvfs=2\n[pool lan]\nmembers=pf=%s\nsticky=no\n' "$pf" "$pf" >/etc/vfpool/vfpool.conf
 
 uuid() { echo "00000000-0000-4000-8000-00000000000$1"; }
 define() {
