@@ -57,7 +57,7 @@ HARDEN_PROBED := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranc
   -ftrivial-auto-var-init=zero,$(call probe,$(flag))) \
   $(or $(call probe,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 endif
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. -I$(dir $(FOLDERS)) $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
 # The library quotes in messages and reads lists of numbers as the programs do.
 LIB_SRC := $(wildcard lib/*.c) common/numbers.c common/printable.c
@@ -67,6 +67,9 @@ AGENT_SRC := $(wildcard libvirt-plugin/*.c)
 PVE_SRC := $(wildcard pve-hookscript/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TEST_SRC := $(wildcard tests/unit/test-*.c)
+
+# Where things will lie, for those who have to know; written anew only when it changed, because PREFIX may be another one now.
+FOLDERS := $(B)/include/folders.h
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 san = $(patsubst %.c,$(B)/san/%.o,$(1))
@@ -90,11 +93,16 @@ deps: ## install the Debian packages that building and testing need (root)
 
 # ---- library and programs ----
 
-$(B)/obj/%.o: %.c Makefile
+$(FOLDERS): FORCE
+	@mkdir -p $(@D)
+	@printf '#define %s "%s"\n' LIBEXECDIR '$(LIBEXECDIR)' SYSCONFDIR '$(SYSCONFDIR)' > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(B)/obj/%.o: %.c Makefile | $(FOLDERS)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(HARDEN) -fPIC -MMD -MP -c -o $@ $<
 
-$(B)/san/%.o: %.c Makefile
+$(B)/san/%.o: %.c Makefile | $(FOLDERS)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
@@ -171,7 +179,7 @@ format: ## lay the sources out with clang-format
 	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/*/*.c tests/*/*.h)
 
 clean: ## remove what was built; the bench image stays
-	rm -rf $(B)/obj $(B)/san $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
+	rm -rf $(B)/obj $(B)/san $(B)/include $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
 
 distclean: ## remove all of build/, the bench image too
 	rm -rf $(B)

@@ -38,6 +38,8 @@ struct _CliVerb {
   gboolean needs_operand;    /* it may not */
   gboolean needs_one_option; /* exactly one of its options has to be given */
   gboolean takes_one_option; /* one of its options may be given, and no more */
+  /* (nullable): what is wrong with the options of @call taken together, in a sentence for g_free(); NULL: nothing */
+  char *(*find_problem) (const CliCall *call);
   gboolean needs_library;
   gboolean needs_root; /* it changes devices or the ledger */
 };
@@ -84,6 +86,9 @@ const char *cli_call_value (const CliCall *self, const char *name);
 /* Whether @call needs root and the user @euid is not: with another root folder nothing of this host is touched. */
 gboolean cli_call_is_refused (const CliCall *call, unsigned euid);
 
+/* An open library for @call, whose messages go to stderr; NULL: as vfpool_open(). */
+Vfpool *cli_open (const CliCall *call, GError **error);
+
 /* Help, as text for g_free(): of the program, of a verb, and a verb's usage in one line without a line feed. */
 char *cli_help_overview (void);
 char *cli_help_verb (const CliVerb *verb);
@@ -101,11 +106,12 @@ gboolean cli_write (int fd, const char *text, GError **error);
 /* The same to stdout. */
 gboolean cli_print (const char *text, GError **error);
 
-/* The exit status for @error (nullable). */
+/* The exit status for @error (nullable). One in G_SPAWN_EXIT_ERROR is of a program that has told already what is wrong. */
 int cli_exit_status (const GError *error);
 
 /* The verbs, a file each. */
 gboolean cli_status (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_plan (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_acquire (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_release (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_reconcile (Vfpool *vfpool, const CliCall *call, GError **error);
@@ -116,15 +122,16 @@ gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[],
-    cli_forget_options[];
+extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[];
 
 /* The options of a verb that asks for VFs. */
-extern const CliOption cli_request_options[];
+extern const CliOption cli_request_options[], cli_plan_options[];
+
+char *cli_plan_find_problem (const CliCall *call);
 
 /**
  * cli_request_new: what the options of @call ask for.
- * @call: of a verb that has the cli_request_options
+ * @call: of a verb that has the CLI_REQUEST_OPTIONS, with --guest and --pool given
  *
  * Returns: (transfer full): for vfpool_request_free(), or NULL: VFPOOL_ERROR_BAD_INPUT.
  */

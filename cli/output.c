@@ -40,5 +40,7 @@ int
 cli_exit_status (const GError *error) {
   if (error && error->domain == CLI_OUTPUT_ERROR)
     return EX_IOERR;
+  if (error && error->domain == G_SPAWN_EXIT_ERROR)
+    return error->code;
   return vfpool_error_exit_status (error);
 }

@@ -138,6 +138,12 @@ count_own_options (const CliCall *self) {
 
 static gboolean
 check_required (CliCall *self, GError **error) {
+  g_autofree char *problem = self->verb->find_problem ? self->verb->find_problem (self) : NULL;
+
+  if (problem) {
+    set_usage_error (error, self->verb, "%s", problem);
+    return FALSE;
+  }
   for (const CliOption *option = self->verb->options; option && option->name; option++) {
     if (!option->is_required || g_hash_table_contains (self->values, option->name))
       continue;

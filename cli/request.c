@@ -3,25 +3,11 @@
  * What a guest asks for, from the command line: the verbs that ask take the same options. How a value is written is the
  * library's to say; numbers alone are read here.
  */
-#include "cli.h"
+#include "request-options.h"
 
 #include "printable.h"
 
-const CliOption cli_request_options[] = {
-  { "guest", "KIND/ID", "who asks: libvirt/UUID, pve-qemu/VMID, pve-lxc/VMID or manual/NAME", TRUE },
-  { "pool", "POOL", "the pool that the VF shall come from", TRUE },
-  { "slot", "SLOT", "the guest's own name for this device (default: slot0)" },
-  { "count", "N", "so many VFs, 1 to 64; from two on their slots are SLOT-0, SLOT-1 ..." },
-  { "all-functions", NULL, "all functions of the device that is chosen, as far as the pool has them" },
-  { "mac", "MAC", "the MAC address that the VF shall have: xx:xx:xx:xx:xx:xx" },
-  { "vlan", "VLAN", "the VLAN that the VF shall be in: 1 to 4094, 0 for untagged" },
-  { "nodes", "LIST", "the host's NUMA nodes that the guest's memory is on, as in 0-1,3" },
-  { "cpus", "LIST", "the host's CPUs that it runs on; --nodes goes before them" },
-  { "numa", "WORD", "in place of the pool's own: required, socket, preferred or ignore" },
-  { "placement", "WORD", "in place of the pool's own: spread or pack" },
-  { "anti-affinity", "WORD", "in place of the pool's own: none, pf, card, pf-preferred or card-preferred" },
-  {},
-};
+const CliOption cli_request_options[] = { CLI_REQUEST_OPTIONS (TRUE), {} };
 
 #define DEFAULT_SLOT "slot0"
 #define VLAN_MAX 4094

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+Vfpool *
+cli_open (const CliCall *call, GError **error) {
+  return vfpool_open (call->root, report_message, GINT_TO_POINTER (call->verbose), error);
+}
+
 static gboolean
 run_verb (const CliCall *call, GError **error) {
   g_autoptr (Vfpool) vfpool = NULL;
@@ -21,7 +26,7 @@ run_verb (const CliCall *call, GError **error) {
   }
   if (!call->verb->needs_library)
     return call->verb->function (NULL, call, error);
-  vfpool = vfpool_open (call->root, report_message, GINT_TO_POINTER (call->verbose), error);
+  vfpool = cli_open (call, error);
   return vfpool && call->verb->function (vfpool, call, error);
 }
 
@@ -67,6 +72,7 @@ cli_run (int argc, char **argv) {
   signal (SIGPIPE, SIG_IGN);
   if (run (argc, argv, &error))
     return 0;
-  report_lines (error);
+  if (error->domain != G_SPAWN_EXIT_ERROR)
+    report_lines (error);
   return cli_exit_status (error);
 }

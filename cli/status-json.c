@@ -3,10 +3,8 @@
  * `vfpool status --json`: a contract with other people's programs. Every key is always there; what is unknown or does
  * not apply is null. Keys may be added, none goes away or changes its meaning. vfpool(8) documents them.
  */
-#include "printable.h"
+#include "json.h"
 #include "status.h"
-
-#include <json-glib/json-glib.h>
 
 static const char *const pf_keys[] = { "address", "driver",   "netdev",        "numa_node", "totalvfs",
                                        "numvfs",  "cordoned", "cordon_reason", NULL };
@@ -16,74 +14,6 @@ static const char *const pool_keys[] = {
 static const char *const vf_keys[] = { "address",   "pf",     "index",    "pool",          "driver", "iommu_group",
                                        "numa_node", "state",  "guest",    "slot",          "mac",    "vlan",
                                        "since",     "reason", "cordoned", "cordon_reason", NULL };
-static const char *const guest_keys[] = { "kind", "id", "name", NULL };
-
-/* Numbers of which -1 means "there is none". That of numa_node is the kernel's own word and stays as it is. */
-static const char *const absent_when_negative[] = { "index", "iommu_group", NULL };
-
-static void add_members (JsonBuilder *builder, GVariant *dict, const char *const *keys);
-
-static void
-add_string (JsonBuilder *builder, const char *text) {
-  if (text)
-    json_builder_add_string_value (builder, text);
-  else
-    json_builder_add_null_value (builder);
-}
-
-static void
-add_guest (JsonBuilder *builder, GVariant *vf) {
-  g_autoptr (GVariant) guest = cli_status_guest (vf);
-
-  if (!guest) {
-    json_builder_add_null_value (builder);
-    return;
-  }
-  json_builder_begin_object (builder);
-  add_members (builder, guest, guest_keys);
-  json_builder_end_object (builder);
-}
-
-/* Microseconds since 1970 as "2026-11-21T07:18:30Z": whole seconds, because common readers of ISO 8601 take no
- * fraction. */
-static void
-add_time (JsonBuilder *builder, GVariant *vf) {
-  gint64 since = 0;
-  gboolean is_set = cli_status_integer (vf, "since", &since);
-  g_autoptr (GDateTime) time = is_set ? g_date_time_new_from_unix_utc (since / G_USEC_PER_SEC) : NULL;
-  g_autofree char *text = time ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ") : NULL;
-
-  add_string (builder, text);
-}
-
-static void
-add_plain (JsonBuilder *builder, GVariant *dict, const char *key) {
-  g_autofree char *text = cli_status_string (dict, key);
-  g_autoptr (GVariant) truth = g_variant_lookup_value (dict, key, G_VARIANT_TYPE_BOOLEAN);
-  gint64 number;
-
-  if (truth)
-    json_builder_add_boolean_value (builder, g_variant_get_boolean (truth));
-  else if (!cli_status_integer (dict, key, &number))
-    add_string (builder, text);
-  else if (number < 0 && g_strv_contains (absent_when_negative, key))
-    json_builder_add_null_value (builder);
-  else
-    json_builder_add_int_value (builder, number);
-}
-
-static void
-add_members (JsonBuilder *builder, GVariant *dict, const char *const *keys) {
-  for (; *keys; keys++) {
-    json_builder_set_member_name (builder, *keys);
-    if (g_str_equal (*keys, "guest"))
-      add_guest (builder, dict);
-    else if (g_str_equal (*keys, "since"))
-      add_time (builder, dict);
-    else
-      add_plain (builder, dict, *keys);
-  }
-}
 
 /* The ids as lspci -n and pci.ids spell them: four hexadecimal digits. */
 static void
@@ -92,7 +22,7 @@ add_id (JsonBuilder *builder, GVariant *dict, const char *key, const char *membe
   g_autofree char *text = cli_status_integer (dict, key, &number) ? g_strdup_printf ("%04x", (unsigned)number) : NULL;
 
   json_builder_set_member_name (builder, member);
-  add_string (builder, text);
+  cli_json_add_string (builder, text);
 }
 
 static void
@@ -102,63 +32,34 @@ add_device (JsonBuilder *builder, GVariant *dict, CliDeviceNames *names) {
   add_id (builder, dict, "vendor", "vendor_id");
   add_id (builder, dict, "device", "device_id");
   json_builder_set_member_name (builder, "device_name");
-  add_string (builder, name);
+  cli_json_add_string (builder, name);
 }
+
+/* What an array in the answer consists of. */
+typedef struct {
+  const char *const *keys;
+  CliDeviceNames *names;
+  gboolean has_device;
+} Kind;
 
 static void
-add_array (JsonBuilder *builder, GVariant *status, const char *key, const char *const *keys, gboolean has_device,
-           CliDeviceNames *names) {
-  g_autoptr (GVariant) array = cli_status_array (status, key);
+add_one (JsonBuilder *builder, GVariant *dict, gconstpointer data) {
+  const Kind *kind = data;
 
-  json_builder_set_member_name (builder, key);
-  json_builder_begin_array (builder);
-  for (gsize i = 0; i < g_variant_n_children (array); i++) {
-    g_autoptr (GVariant) dict = g_variant_get_child_value (array, i);
-
-    json_builder_begin_object (builder);
-    add_members (builder, dict, keys);
-    if (has_device)
-      add_device (builder, dict, names);
-    json_builder_end_object (builder);
-  }
-  json_builder_end_array (builder);
-}
-
-/* JSON escapes what JSON must; a terminal would obey more. Programs read the same text either way. Outside of strings all
- * is printable ASCII but for the line feeds. */
-static char *
-escape_unprintable (const char *text) {
-  g_autoptr (GString) out = g_string_new (NULL);
-
-  for (const char *p = text; *p; p = g_utf8_next_char (p)) {
-    gunichar c = g_utf8_get_char (p);
-
-    if (c == '\n' || is_printable (c))
-      g_string_append_unichar (out, c);
-    else if (c < 0x10000)
-      g_string_append_printf (out, "\\u%04x", c);
-    else
-      g_string_append_printf (out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-  }
-  return g_string_free (g_steal_pointer (&out), FALSE);
+  cli_json_add_members (builder, dict, kind->keys);
+  if (kind->has_device)
+    add_device (builder, dict, kind->names);
 }
 
 char *
 cli_status_to_json (GVariant *status, CliDeviceNames *names) {
+  const Kind pfs = { pf_keys, names, TRUE }, pools = { pool_keys, NULL, FALSE }, vfs = { vf_keys, names, TRUE };
   g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autoptr (JsonGenerator) generator = json_generator_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL, *safe = NULL;
 
   json_builder_begin_object (builder);
-  add_array (builder, status, "pfs", pf_keys, TRUE, names);
-  add_array (builder, status, "pools", pool_keys, FALSE, NULL);
-  add_array (builder, status, "vfs", vf_keys, TRUE, names);
+  cli_json_add_array (builder, status, "pfs", add_one, &pfs);
+  cli_json_add_array (builder, status, "pools", add_one, &pools);
+  cli_json_add_array (builder, status, "vfs", add_one, &vfs);
   json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  json_generator_set_root (generator, root);
-  json_generator_set_pretty (generator, TRUE);
-  text = json_generator_to_data (generator, NULL);
-  safe = escape_unprintable (text);
-  return g_strconcat (safe, "\n", NULL);
+  return cli_json_to_text (builder);
 }

@@ -28,19 +28,10 @@ static const CliColumn pf_columns[] = {
   { "VFS", TRUE }, { "OF", TRUE }, { "DEVICE" }, {},
 };
 
-static char *
-number_cell (GVariant *dict, const char *key) {
-  gint64 number;
-
-  if (!cli_status_integer (dict, key, &number) || number < 0)
-    return NULL;
-  return g_strdup_printf ("%" G_GINT64_FORMAT, number);
-}
-
 /* Nothing for zero, so that there is no column where nothing is counted. */
 static char *
 count_cell (GVariant *dict, const char *key) {
-  g_autofree char *number = number_cell (dict, key);
+  g_autofree char *number = cli_status_number (dict, key);
 
   return g_strcmp0 (number, "0") == 0 ? NULL : g_steal_pointer (&number);
 }
@@ -53,18 +44,6 @@ state_cell (GVariant *dict) {
   if (!cli_status_is (dict, "cordoned"))
     return g_steal_pointer (&state);
   return state && strcmp (state, "free") != 0 ? g_strconcat (state, ", cordoned", NULL) : g_strdup ("cordoned");
-}
-
-static char *
-guest_cell (GVariant *vf) {
-  g_autoptr (GVariant) guest = cli_status_guest (vf);
-  g_autofree char *kind = guest ? cli_status_string (guest, "kind") : NULL;
-  g_autofree char *id = guest ? cli_status_string (guest, "id") : NULL;
-  g_autofree char *name = guest ? cli_status_string (guest, "name") : NULL;
-
-  if (!kind || !id)
-    return NULL;
-  return name && *name ? g_strdup_printf ("%s/%s (%s)", kind, id, name) : g_strdup_printf ("%s/%s", kind, id);
 }
 
 static char *
@@ -84,10 +63,11 @@ append_pools (GString *out, GVariant *pools) {
 
   for (gsize i = 0; i < g_variant_n_children (pools); i++) {
     g_autoptr (GVariant) pool = g_variant_get_child_value (pools, i);
-    char *cells[] = { cli_status_string (pool, "name"),  number_cell (pool, "total"),
-                      number_cell (pool, "free"),        number_cell (pool, "leased"),
-                      number_cell (pool, "quarantined"), number_cell (pool, "foreign"),
-                      count_cell (pool, "cordoned") };
+    char *cells[] = {
+      cli_status_string (pool, "name"),   cli_status_number (pool, "total"),       cli_status_number (pool, "free"),
+      cli_status_number (pool, "leased"), cli_status_number (pool, "quarantined"), cli_status_number (pool, "foreign"),
+      count_cell (pool, "cordoned")
+    };
 
     cli_table_add (table, cells);
   }
@@ -128,14 +108,14 @@ add_vf (CliTable *table, GVariant *vf, GVariant *pfs, CliDeviceNames *names) {
   g_autofree char *of_pf = find_pf_cordon_reason (vf, pfs);
   char *cells[] = { cli_status_string (vf, "address"),
                     state_cell (vf),
-                    guest_cell (vf),
+                    cli_status_guest_name (vf),
                     cli_status_string (vf, "slot"),
                     cli_status_string (vf, "mac"),
-                    number_cell (vf, "vlan"),
+                    cli_status_number (vf, "vlan"),
                     time_cell (vf),
                     cli_status_string (vf, "driver"),
-                    number_cell (vf, "iommu_group"),
-                    number_cell (vf, "numa_node"),
+                    cli_status_number (vf, "iommu_group"),
+                    cli_status_number (vf, "numa_node"),
                     cli_status_device_name (vf, names) };
 
   cli_table_add (table, cells);
@@ -172,10 +152,10 @@ append_pfs (GString *out, GVariant *pfs, CliDeviceNames *names) {
 
   for (gsize i = 0; i < g_variant_n_children (pfs); i++) {
     g_autoptr (GVariant) pf = g_variant_get_child_value (pfs, i);
-    char *cells[] = { cli_status_string (pf, "address"), state_cell (pf),
-                      cli_status_string (pf, "driver"),  cli_status_string (pf, "netdev"),
-                      number_cell (pf, "numa_node"),     number_cell (pf, "numvfs"),
-                      number_cell (pf, "totalvfs"),      cli_status_device_name (pf, names) };
+    char *cells[] = { cli_status_string (pf, "address"),   state_cell (pf),
+                      cli_status_string (pf, "driver"),    cli_status_string (pf, "netdev"),
+                      cli_status_number (pf, "numa_node"), cli_status_number (pf, "numvfs"),
+                      cli_status_number (pf, "totalvfs"),  cli_status_device_name (pf, names) };
 
     cli_table_add (table, cells);
     note_cordon (table, pf, NULL);

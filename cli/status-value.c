@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading vfpool_status()'s dictionaries without believing in them: a key that is missing or of another type reads as
+ * Reading the library's dictionaries without believing in them: a key that is missing or of another type reads as
  * absent, so that a command and a library of different versions still show what both know.
  */
 #include "status.h"
@@ -66,6 +66,27 @@ cli_status_guest (GVariant *vf) {
   if (value && g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
     return g_steal_pointer (&value);
   return NULL;
+}
+
+char *
+cli_status_number (GVariant *dict, const char *key) {
+  gint64 number;
+
+  if (!cli_status_integer (dict, key, &number) || number < 0)
+    return NULL;
+  return g_strdup_printf ("%" G_GINT64_FORMAT, number);
+}
+
+char *
+cli_status_guest_name (GVariant *vf) {
+  g_autoptr (GVariant) guest = cli_status_guest (vf);
+  g_autofree char *kind = guest ? cli_status_string (guest, "kind") : NULL;
+  g_autofree char *id = guest ? cli_status_string (guest, "id") : NULL;
+  g_autofree char *name = guest ? cli_status_string (guest, "name") : NULL;
+
+  if (!kind || !id)
+    return NULL;
+  return name && *name ? g_strdup_printf ("%s/%s (%s)", kind, id, name) : g_strdup_printf ("%s/%s", kind, id);
 }
 
 char *

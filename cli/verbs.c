@@ -21,6 +21,23 @@ const CliVerb cli_verbs[] = {
       .needs_library = TRUE,
   },
   {
+      .name = "plan",
+      .function = cli_plan,
+      .summary = "show which VF a guest would get and why, change nothing",
+      .details =
+          "Shows for each slot of a guest the VF that acquiring would choose now, by which rule, and of each other VF "
+          "of\n"
+          "the pool why it was not. The guest is described by the options of acquire, or it is a libvirt guest's XML\n"
+          "(--domain), or a Proxmox VE virtual machine (--vmid). Others may acquire between a plan and its guest's "
+          "start.\n"
+          "Exit status 69: the request would be refused; what could not be given is shown all the same.\n",
+      .example = "vfpool plan --guest manual/dpdk --pool lan --nodes 0\n"
+                 "virsh dumpxml web | vfpool plan --domain -\n"
+                 "vfpool plan --vmid 101 --json | jq -r '.slots[].chosen'\n",
+      .options = cli_plan_options,
+      .find_problem = cli_plan_find_problem,
+  },
+  {
       .name = "acquire",
       .function = cli_acquire,
       .summary = "lease free VFs of a pool to a guest, prepare them, print their addresses",

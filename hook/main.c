@@ -15,8 +15,16 @@
  *
  * A guest that asks vfpool for nothing is let through before any of vfpool's own files is opened: whatever state those
  * are in, it starts.
+ *
+ * `vfpool plan --domain` runs it, too, as
+ *
+ *   HOOK plan < domain.xml
+ *
+ * which prints what `prepare begin` would lease now (print-plan.h), or nothing for a guest that asks for nothing. libvirt never
+ * calls a hook with one argument.
  */
 #include "domain-request.h"
+#include "print-plan.h"
 #include "process.h"
 #include "report.h"
 
@@ -32,20 +40,33 @@ read_domain (GError **error) {
 }
 
 static gboolean
-prepare (GError **error) {
+acquire (Vfpool *vfpool, const VfpoolRequest *request, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_acquire (vfpool, request, error);
+
+  return leases != NULL;
+}
+
+static gboolean
+plan (Vfpool *vfpool, const VfpoolRequest *request, GError **error) {
+  g_autoptr (GVariant) result = vfpool_plan (vfpool, request, error);
+
+  return result && print_plan (result, error);
+}
+
+/* Does @serve with what the domain on standard input asks for; nothing when that is nothing. */
+static gboolean
+serve_domain (gboolean (*serve) (Vfpool *vfpool, const VfpoolRequest *request, GError **error), GError **error) {
   gboolean has_configuration = vfpool_has_configuration (NULL);
   g_autoptr (DomainXml) xml = read_domain (error);
   g_autoptr (VfpoolRequest) request = xml ? domain_request_new (xml, has_configuration, error) : NULL;
   g_autoptr (Vfpool) vfpool = NULL;
-  g_autoptr (GPtrArray) leases = NULL;
 
   if (!request)
     return FALSE;
   if (vfpool_request_is_empty (request))
     return TRUE;
   vfpool = vfpool_open (NULL, report_message, NULL, error);
-  leases = vfpool ? vfpool_acquire (vfpool, request, error) : NULL;
-  return leases != NULL;
+  return vfpool && serve (vfpool, request, error);
 }
 
 /* By the UUID alone: the metadata may have been changed, also for the worse, while the guest ran. */
@@ -68,6 +89,8 @@ main (int argc, char **argv) {
   g_autoptr (GError) error = NULL;
 
   process_begin_as_hook ();
+  if (argc == 2 && strcmp (argv[1], "plan") == 0)
+    return serve_domain (plan, &error) ? 0 : report_error (error);
   if (argc < 4) {
     g_set_error_literal (&error, VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
                          "this is libvirt's hook, not a command: libvirt runs it as NAME OPERATION SUB-OPERATION EXTRA "
@@ -75,7 +98,7 @@ main (int argc, char **argv) {
     return report_error (error);
   }
   if (strcmp (argv[2], "prepare") == 0 && strcmp (argv[3], "begin") == 0)
-    return prepare (&error) ? 0 : report_error (error);
+    return serve_domain (acquire, &error) ? 0 : report_error (error);
   if (strcmp (argv[2], "release") == 0 && strcmp (argv[3], "end") == 0 && !release (&error))
     report_error (error);
   return 0;

@@ -13,6 +13,7 @@
 
 #include "parking.h"
 #include "plan.h"
+#include "print-plan.h"
 #include "report.h"
 
 /* ---- pre-start ---- */
@@ -153,47 +154,71 @@ give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *b
   pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
 }
 
-static gboolean
-lease_all (const PvePaths *paths, Vfpool *vfpool, GPtrArray *plan, const VfpoolRequest *request, const char *vmid,
-           GError **error) {
-  g_autoptr (PveMappings) mappings = pve_mappings_load (paths, error);
-  g_autoptr (GPtrArray) before = NULL;
-  g_autoptr (GPtrArray) leases = NULL;
+/* A VM, and what it asks for. */
+typedef struct {
+  PveVmConfig *config;
+  Vfpool *vfpool;
+  GPtrArray *plan; /* of PveSlot */
+  VfpoolRequest *request;
+  PveMappings *mappings;
+} Vm;
 
-  if (!mappings || !pve_plan_check (plan, paths, mappings, vfpool, error))
-    return FALSE;
-  before = vfpool_guest_leases (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, error);
-  leases = before ? vfpool_acquire (vfpool, request, error) : NULL;
+static void
+vm_clear (Vm *vm) {
+  g_clear_pointer (&vm->config, pve_vm_config_free);
+  g_clear_pointer (&vm->vfpool, vfpool_close);
+  g_clear_pointer (&vm->plan, g_ptr_array_unref);
+  g_clear_pointer (&vm->request, vfpool_request_free);
+  g_clear_pointer (&vm->mappings, pve_mappings_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Vm, vm_clear)
+
+static gboolean
+lease_all (const PvePaths *paths, const Vm *vm, const char *vmid, GError **error) {
+  g_autoptr (GPtrArray) before = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, error);
+  g_autoptr (GPtrArray) leases = before ? vfpool_acquire (vm->vfpool, vm->request, error) : NULL;
+
   if (!leases)
     return FALSE;
-  if (hand_over (paths, vfpool, plan, mappings, vmid, leases, error))
+  if (hand_over (paths, vm->vfpool, vm->plan, vm->mappings, vmid, leases, error))
     return TRUE;
-  give_back (paths, vfpool, vmid, before, leases);
+  give_back (paths, vm->vfpool, vmid, before, leases);
   return FALSE;
 }
 
 static gboolean
-pre_start (const PvePaths *paths, const char *vmid, GError **error) {
-  g_autofree char *file = find_config (paths, vmid);
-  g_autoptr (PveVmConfig) config = pve_vm_config_load (file, error);
-  g_autoptr (Vfpool) vfpool = NULL;
-  g_autoptr (VfpoolRequest) request = NULL;
-  g_autoptr (GPtrArray) plan = NULL;
+asks_for_anything (const Vm *vm) {
+  return vm->request && !vfpool_request_is_empty (vm->request);
+}
 
-  if (!config)
+/* Reads the VM's configuration, and sees that PVE could use what it asks for; without a request when it has no device. */
+static gboolean
+read_vm (const PvePaths *paths, const char *vmid, Vm *vm, GError **error) {
+  g_autofree char *file = find_config (paths, vmid);
+
+  vm->config = pve_vm_config_load (file, error);
+  if (!vm->config)
     return FALSE;
-  for (guint i = 0; i < config->warnings->len; i++)
-    report_message (VFPOOL_MESSAGE_WARNING, g_ptr_array_index (config->warnings, i), NULL);
-  if (config->hostpci->len == 0)
+  for (guint i = 0; i < vm->config->warnings->len; i++)
+    report_message (VFPOOL_MESSAGE_WARNING, g_ptr_array_index (vm->config->warnings, i), NULL);
+  if (vm->config->hostpci->len == 0)
     return TRUE;
-  vfpool = vfpool_open (paths->root, report_message, NULL, error);
-  if (!vfpool)
+  vm->vfpool = vfpool_open (paths->root, report_message, NULL, error);
+  if (!vm->vfpool)
     return FALSE;
-  plan = pve_plan_new (paths, config, vfpool);
-  request = pve_plan_request (plan, vfpool, vmid, config, error);
-  if (!request)
-    return FALSE;
-  return vfpool_request_is_empty (request) || lease_all (paths, vfpool, plan, request, vmid, error);
+  vm->plan = pve_plan_new (paths, vm->config, vm->vfpool);
+  vm->request = pve_plan_request (vm->plan, vm->vfpool, vmid, vm->config, error);
+  if (!vm->request || vfpool_request_is_empty (vm->request))
+    return vm->request != NULL;
+  vm->mappings = pve_mappings_load (paths, error);
+  return vm->mappings && pve_plan_check (vm->plan, paths, vm->mappings, vm->vfpool, error);
+}
+
+static gboolean
+pre_start (const PvePaths *paths, const char *vmid, GError **error) {
+  g_auto (Vm) vm = { NULL };
+
+  return read_vm (paths, vmid, &vm, error) && (!asks_for_anything (&vm) || lease_all (paths, &vm, vmid, error));
 }
 
 /* ---- post-stop ---- */
@@ -238,6 +263,49 @@ pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, 
     if (!strcmp (phases[i].name, phase))
       return phases[i].run (paths, vmid, error);
   return TRUE;
+}
+
+/* All BDFs that would be leased by vfpool_plan()'s @result, in the order of the slots; NULL when a slot would not be served. */
+static GPtrArray *
+planned_addresses (GVariant *result) {
+  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
+  g_autoptr (GPtrArray) addresses = g_ptr_array_new_with_free_func (g_free);
+
+  for (gsize i = 0; i < g_variant_n_children (slots); i++) {
+    g_autoptr (GVariant) slot = g_variant_get_child_value (slots, i);
+    g_auto (GStrv) functions = NULL;
+
+    if (!g_variant_lookup (slot, "functions", "^as", &functions) || !*functions)
+      return NULL;
+    for (char **bdf = functions; *bdf; bdf++)
+      g_ptr_array_add (addresses, g_strdup (*bdf));
+  }
+  return g_steal_pointer (&addresses);
+}
+
+gboolean
+pve_hookscript_plan (const PvePaths *paths, const char *vmid, GError **error) {
+  g_auto (Vm) vm = { NULL };
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GPtrArray) leased = NULL, chosen = NULL;
+
+  if (is_container (paths, vmid)) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+                 "%s is a container: the hookscript leases VFs to virtual machines only", vmid);
+    return FALSE;
+  }
+  if (!vfpool_has_configuration (paths->root))
+    return TRUE;
+  if (!read_vm (paths, vmid, &vm, error))
+    return FALSE;
+  if (!asks_for_anything (&vm))
+    return TRUE;
+  result = vfpool_plan (vm.vfpool, vm.request, error);
+  if (!result || !print_plan (result, error))
+    return FALSE;
+  leased = planned_addresses (result);
+  chosen = leased ? pve_plan_walk (vm.plan, paths, vm.mappings, leased, error) : NULL;
+  return !leased || chosen;
 }
 
 gboolean

@@ -20,3 +20,11 @@ gboolean pve_hookscript_park (const PvePaths *paths, GError **error);
 
 /* Prints, ready for /etc/pve/mapping/pci.cfg, the mapping that lists the pool's VFs on this node. */
 gboolean pve_hookscript_print_map (const PvePaths *paths, const char *pool, GError **error);
+
+/**
+ * pve_hookscript_plan: prints what pre-start would lease now (print-plan.h), nothing when that is nothing; touches nothing.
+ *
+ * Returns: FALSE with any VFPOOL_ERROR for which pre-start would refuse the start, but that no VF is free, which the plan tells; the
+ *   plan may have been printed.
+ */
+gboolean pve_hookscript_plan (const PvePaths *paths, const char *vmid, GError **error);

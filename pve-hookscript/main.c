@@ -12,9 +12,10 @@
 #include "report.h"
 
 static const char usage_text[] =
-    "Usage: pve-hookscript [OPTION...] VMID PHASE    as Proxmox VE calls it\n"
-    "       pve-hookscript [OPTION...] park          keep Proxmox VE off all free VFs of all pools\n"
-    "       pve-hookscript [OPTION...] map POOL      print a pool's mapping for /etc/pve/mapping/pci.cfg\n"
+    "Usage: pve-hookscript [OPTION...] VMID PHASE   as Proxmox VE calls it\n"
+    "       pve-hookscript [OPTION...] park         keep Proxmox VE off all free VFs of all pools\n"
+    "       pve-hookscript [OPTION...] map POOL     print a pool's mapping for /etc/pve/mapping/pci.cfg\n"
+    "       pve-hookscript [OPTION...] plan VMID    what its start would lease now, for `vfpool plan --vmid`\n"
     "\n"
     "  --root DIR      use DIR in place of / for every path\n"
     "  --pve-dir DIR   use DIR in place of /etc/pve\n"
@@ -36,16 +37,29 @@ is_vmid (const char *text) {
   return length >= 3 && length <= 9 && *text != '0' && strspn (text, "0123456789") == length;
 }
 
+#define NO_VMID "\"%s\" is no VMID, which is a number from 100 to 999999999"
+
+/* For people, who typed the VMID as an option of `vfpool plan`. */
+static gboolean
+plan (const PvePaths *paths, const char *vmid, GError **error) {
+  if (is_vmid (vmid))
+    return pve_hookscript_plan (paths, vmid, error);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, NO_VMID, vmid);
+  return FALSE;
+}
+
 static gboolean
 run (const PvePaths *paths, int argc, char **argv, GError **error) {
   if (argc == 1 && !strcmp (argv[0], "park"))
     return pve_hookscript_park (paths, error);
   if (argc == 2 && !strcmp (argv[0], "map"))
     return pve_hookscript_print_map (paths, argv[1], error);
+  if (argc == 2 && !strcmp (argv[0], "plan"))
+    return plan (paths, argv[1], error);
   if (argc != 2)
     return usage_error (error, argc < 2 ? "an argument is missing" : "there are too many arguments");
   if (!is_vmid (argv[0])) {
-    g_autofree char *what = g_strdup_printf ("\"%s\" is no VMID, which is a number from 100 to 999999999", argv[0]);
+    g_autofree char *what = g_strdup_printf (NO_VMID, argv[0]);
 
     return usage_error (error, what);
   }

@@ -101,6 +101,23 @@ unlike() {
     fi
 }
 
+# exits WHAT STATUS COMMAND...: the command ends with this status; its stdout is left in $out, its stderr in $err.
+exits() {
+    local what=$1 wanted=$2 rc=0
+    shift 2
+    # shellcheck disable=SC2034 # the cases use it
+    out=$("$@" 2>/tmp/err) || rc=$?
+    err=$(</tmp/err)
+    is "$what" "$rc" "$wanted"
+    [[ -z $err ]] || note "$err"
+}
+
+# says REGEX: the last message of exits did, in one line.
+says() {
+    like "  says so" "$err" "$1"
+    is "  in one line" "$(wc -l <<<"$err")" 1
+}
+
 # done_testing: the last line of a script. Exits 0 if tests were made and none failed.
 done_testing() {
     echo "1..$bench_tests"

@@ -23,7 +23,7 @@ check-fuzz: $(FUZZ_TARGETS) ## replay the fuzz corpus, then fuzz for a moment
 fuzz-tools:
 	@command -v $(FUZZ_CC) > /dev/null || packaging/install-missing packaging/build-packages
 
-$(B)/fuzz/obj/%.o: %.c Makefile tests/fuzz/fuzz.mk | fuzz-tools
+$(B)/fuzz/obj/%.o: %.c Makefile tests/fuzz/fuzz.mk | fuzz-tools $(FOLDERS)
 	@mkdir -p $(@D)
 	$(call say,CLANG)$(FUZZ_CC) $(ALL_CFLAGS) -Wno-format-nonliteral -Wno-unused-variable $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 

@@ -114,6 +114,10 @@ ends_with_the_right_status (void **state) {
     { "acquire --pool p", 64, NULL, "vfpool: 'acquire' needs --guest KIND/ID\nusage: vfpool acquire --guest" },
     { "status", 78, NULL, "vfpool: " },
     { "check", 78, NULL, "vfpool: " },
+    { "plan --guest manual/a --pool p", 78, NULL, "vfpool: " },
+    { "plan", 64, NULL,
+      "vfpool: 'plan' needs one of --guest KIND/ID, --domain FILE and --vmid VMID\nusage: vfpool plan" },
+    { "plan --domain /tmp/a", 64, NULL, "vfpool: --root does not go with --domain" },
     { "acquire --guest manual/a --pool p", 78, NULL, "vfpool: " },
   };
 
@@ -146,6 +150,9 @@ refuses_bad_values (void **state) {
     "acquire --pool lan --guest manual/a --vlan 99999999999999999999",
     "acquire --pool lan --guest manual/a --mac 52:54",
     "acquire --pool lan --guest manual/a --slot a/b",
+    "plan --pool lan --guest nobody",
+    "plan --pool lan --guest manual/a --nodes x",
+    "plan --pool nosuch --guest manual/a",
     "release --guest everybody",
     "cordon everything",
     "uncordon 0000:01:20.0",
@@ -219,6 +226,9 @@ maps_errors_to_sysexits (void **state G_GNUC_UNUSED) {
 
     assert_int_equal (cli_exit_status (error), statuses[i][1]);
   }
+  g_clear_error (&foreign);
+  foreign = g_error_new_literal (G_SPAWN_EXIT_ERROR, 65, "x");
+  assert_int_equal (cli_exit_status (foreign), 65);
 }
 
 int

@@ -98,7 +98,8 @@ loaded (const Fixture *f) {
 
 #define GOOD                                                                                                           \
   "# comment\n\n[pf 0000:01:00.0]\nnumvfs=7\npark=host\n\n[pool lan]\n"                                                \
-  "members=pf=01:00.0; pf=0000:0A:00.1 vfs=0-3,5 ;address=0000:03:10.0;\n[vfpool]\nstart-grace = 30 \nrelease-wait=7\n"
+  "members=pf=01:00.0; pf=0000:0A:00.1 vfs=0-3,5 ;address=0000:03:10.0;\n[vfpool]\nstart-grace = 30 "                  \
+  "\nrelease-wait=7\n"
 
 static void
 assert_is_good (const VfpoolConfig *config) {
@@ -576,6 +577,10 @@ unreadable_is_denied (void **state) {
 /* The unit tests run in the top folder of the sources. */
 static void
 sample_is_valid (void **state) {
+  static const char *const keys[] = { "members",       "numa",          "numa-nodes", "placement",
+                                      "anti-affinity", "sticky",        "mac",        "quota",
+                                      "reserve",       "shared-groups", "numvfs",     "park",
+                                      "start-grace",   "release-wait",  "remember",   "mac-seed" };
   const Fixture *f = *state;
   g_autofree char *sample = NULL;
   g_auto (GStrv) lines = NULL;
@@ -593,6 +598,12 @@ sample_is_valid (void **state) {
   config = loaded (f);
   assert_int_equal (config->pools->len, 2);
   assert_int_equal (vfpool_config_find_pf (config, "0000:01:00.0")->numvfs, 7);
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++) {
+    g_autofree char *line = g_strdup_printf ("\n#%s=", keys[i]);
+
+    if (!strstr (sample, line))
+      fail_msg ("the sample does not show %s=", keys[i]);
+  }
 }
 
 static void

@@ -9,16 +9,6 @@ set -u
 pf=0000:01:00.0 unsafe=0000:02:00.0 other=0000:81:00.0
 ledger=/var/lib/vfpool/ledger.db
 
-# exits WHAT STATUS COMMAND...: leaves stdout in $out, stderr in $err
-exits() {
-    local what=$1 wanted=$2 rc=0
-    shift 2
-    out=$("$@" 2>/tmp/err) || rc=$?
-    err=$(</tmp/err)
-    is "$what" "$rc" "$wanted"
-    [[ $rc == "$wanted" ]] || note "$* said: $err"
-}
-
 # How many VFs are in a state.
 count() { vfpool status --json | jq --arg s "$1" '[.vfs[] | select(.pool == "lan" and .state == $s)] | length'; }
 

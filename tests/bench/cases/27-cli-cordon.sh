@@ -14,22 +14,6 @@ set -u
 readonly pf=0000:01:00.0 other=0000:81:00.0 disk=0000:03:00.0 ledger=/var/lib/vfpool/ledger.db
 readonly vf=0000:01:10.0 second=0000:01:10.2
 
-# exits WHAT STATUS COMMAND...: leaves stdout in $out, stderr in $err
-exits() {
-    local what=$1 wanted=$2 rc=0
-    shift 2
-    out=$("$@" 2>/tmp/err) || rc=$?
-    err=$(</tmp/err)
-    is "$what" "$rc" "$wanted"
-    [[ -z $err ]] || note "$err"
-}
-
-# says REGEX: the last message did, in one line
-says() {
-    like "  says so" "$err" "$1"
-    is "  in one line" "$(wc -l <<<"$err")" 1
-}
-
 # seen BDF: "STATE CORDONED REASON" of a VF; of a PF without the state
 seen() {
     vfpool status --json | jq -r --arg a "$1" \

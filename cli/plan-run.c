@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who knows a hypervisor's configuration reads it: libvirt's hook the domain XML, the hookscript what belongs to Proxmox VE. So
+ * a plan is made by the very program that would ask for the guest, and the command needs neither libxml2, which each start of it
+ * would load, nor a second reader.
+ *
+ * What the programs print is vfpool's own, but read as text with the type given all the same. Their stderr is the command's.
+ */
+#include "plan.h"
+
+#include "folders.h"
+#include "vfpool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const CliPlanner cli_planner_libvirt = { "libvirt-hook", SYSCONFDIR "/libvirt/hooks/qemu.d/vfpool",
+                                         "a libvirt domain" };
+const CliPlanner cli_planner_pve = { "pve-hookscript", LIBEXECDIR "/pve-hookscript",
+                                     "a Proxmox VE virtual machine's configuration" };
+
+char *
+cli_planner_find (const CliPlanner *self, char **folder, GError **error) {
+  g_autofree char *command = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *beside = command ? g_path_get_dirname (command) : g_strdup (".");
+  g_autofree char *built = g_build_filename (beside, self->built, NULL);
+
+  *folder = NULL;
+  if (g_file_test (built, G_FILE_TEST_IS_EXECUTABLE)) {
+    *folder = g_steal_pointer (&beside);
+    return g_steal_pointer (&built);
+  }
+  if (g_file_test (self->installed, G_FILE_TEST_IS_EXECUTABLE))
+    return g_strdup (self->installed);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
+               "%s is not there, which reads %s: install that part of vfpool, or ask with --guest and --pool",
+               self->installed, self->reads);
+  return NULL;
+}
+
+/* All that comes out of @fd, which is closed. */
+static char *
+read_all (int fd, GError **error) {
+  g_autoptr (GIOChannel) channel = g_io_channel_unix_new (fd);
+  char *text = NULL;
+
+  g_io_channel_set_close_on_unref (channel, TRUE);
+  g_io_channel_set_encoding (channel, NULL, NULL);
+  return g_io_channel_read_to_end (channel, &text, NULL, error) == G_IO_STATUS_NORMAL ? text : NULL;
+}
+
+/* What the program @argv prints; @status is its wait status. NULL: it could not be run. */
+static char *
+run (char **argv, char **environment, int input, int *status, GError **error) {
+  g_autofree char *text = NULL;
+  GPid pid;
+  int output;
+
+  signal (SIGCHLD, SIG_DFL); /* ignored, which is inherited, nobody could be waited for */
+  if (!g_spawn_async_with_pipes_and_fds (NULL, (const char *const *)argv, (const char *const *)environment,
+                                         G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, input, -1, -1, NULL, NULL, 0, &pid,
+                                         NULL, &output, NULL, error))
+    return NULL;
+  text = read_all (output, error);
+  while (waitpid (pid, status, 0) < 0 && errno == EINTR)
+    ;
+  g_spawn_close_pid (pid);
+  return g_steal_pointer (&text);
+}
+
+GVariant *
+cli_planner_run (char **argv, const char *folder, int input, GError **error) {
+  g_auto (GStrv) environment = g_get_environ ();
+  g_autofree char *text = NULL;
+  GVariant *plan = NULL;
+  int status = 0;
+
+  if (folder)
+    environment = g_environ_setenv (environment, "LD_LIBRARY_PATH", folder, TRUE);
+  text = run (argv, environment, input, &status, error);
+  if (!text)
+    return NULL;
+  if (*text && !(plan = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, error))) {
+    g_prefix_error (error, "%s printed something that is no plan: ", argv[0]);
+    return NULL;
+  }
+  if (!g_spawn_check_wait_status (status, error)) {
+    g_prefix_error (error, "%s: ", argv[0]);
+    return plan;
+  }
+  return plan ? plan : g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+}
