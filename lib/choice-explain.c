@@ -12,8 +12,9 @@
 
 typedef struct {
   VfpoolEntry *entry;
-  GPtrArray *with;
-  gboolean is_refused;
+  VfpoolUnit unit;     /* that it would be given in */
+  gboolean goes_with;  /* the chosen one */
+  gboolean is_refused; /* by @obstacle, or because it goes with the chosen one */
   VfpoolObstacle obstacle;
   VfpoolCost cost;
 } Candidate;
@@ -38,18 +39,18 @@ static void
 candidate_free (gpointer data) {
   Candidate *self = data;
 
-  g_clear_pointer (&self->with, g_ptr_array_unref);
+  vfpool_unit_clear (&self->unit);
   g_free (self);
 }
 
 static guint
 weight (const Explain *e, const VfpoolEntry *entry, VfpoolLevel level) {
-  return vfpool_table_weight (e->table, entry, level, e->choice);
+  return vfpool_table_weight (e->table, e->choice, entry, level);
 }
 
-/* What is minded of @entry in this slot. */
+/* What is minded of @unit in this slot. */
 static VfpoolCost
-price (const Explain *e, const VfpoolEntry *entry) {
+price (const Explain *e, const VfpoolUnit *unit) {
   static const struct {
     VfpoolRule rule;
     VfpoolLevel level;
@@ -58,10 +59,11 @@ price (const Explain *e, const VfpoolEntry *entry) {
                 { VFPOOL_RULE_LINK_LOAD, VFPOOL_LEVEL_LINK } };
   gboolean is_required, is_pack = e->choice->policy.placement == VFPOOL_PLACEMENT_PACK;
   VfpoolLevel apart = vfpool_choice_apart (e->choice, &is_required);
+  const VfpoolEntry *entry = unit->first;
   VfpoolCost cost = { 0 };
 
-  cost.tier[VFPOOL_RULE_RESERVED] = entry->reservation == NULL;
-  cost.tier[VFPOOL_RULE_STICKY] = e->had && entry != e->had;
+  cost.tier[VFPOOL_RULE_RESERVED] = !vfpool_unit_is_reserved (unit, e->table);
+  cost.tier[VFPOOL_RULE_STICKY] = e->had && !vfpool_unit_contains (unit, e->had);
   cost.tier[VFPOOL_RULE_NUMA] = vfpool_choice_numa_rank (e->choice, entry->function->numa_node);
   if (apart != VFPOOL_N_LEVELS && !is_required)
     cost.tier[VFPOOL_RULE_ANTI_AFFINITY] = (gint32)vfpool_table_mine_at (e->table, e->choice, entry, apart, NULL);
@@ -69,7 +71,7 @@ price (const Explain *e, const VfpoolEntry *entry) {
     gint32 n = (gint32)weight (e, entry, loads[i].level);
     cost.tier[loads[i].rule] = is_pack ? PACK_FULL - n : n;
   }
-  cost.tier[VFPOOL_RULE_REMEMBERED] = entry->remembered != NULL;
+  cost.tier[VFPOOL_RULE_REMEMBERED] = vfpool_unit_is_remembered (unit, e->table, NULL);
   cost.tier[VFPOOL_RULE_ADDRESS] = entry->rank;
   return cost;
 }
@@ -79,13 +81,16 @@ add_candidate (Explain *e, const VfpoolFunction *function) {
   Candidate *c = g_new0 (Candidate, 1);
 
   c->entry = vfpool_table_find (e->table, function->address);
-  if (function == e->choice->chosen) {
+  vfpool_unit_init (&c->unit, e->table, e->choice, c->entry);
+  if (function == e->choice->chosen)
     e->chosen = c;
-  } else {
-    c->with = vfpool_choice_companions (e->table, e->choice, c->entry);
-    c->is_refused = vfpool_obstacle_find (e->table, e->choice, c->entry, c->with, &c->obstacle);
-  }
-  c->cost = price (e, c->entry);
+  else
+    c->goes_with = e->choice->with && g_ptr_array_find (e->choice->with, function, NULL);
+  c->is_refused = function != e->choice->chosen
+                  && (c->goes_with || vfpool_obstacle_find (e->table, e->choice, c->entry, c->unit.with, &c->obstacle));
+  vfpool_unit_order (&c->unit, e->table);
+  if (!c->is_refused)
+    c->cost = price (e, &c->unit);
   g_ptr_array_add (e->candidates, c);
 }
 
@@ -94,13 +99,14 @@ static int
 compare_candidates (gconstpointer a, gconstpointer b, gpointer data) {
   const Explain *e = data;
   const Candidate *left = *(Candidate *const *)a, *right = *(Candidate *const *)b;
+  int by_cost;
 
   if ((left == e->chosen) != (right == e->chosen))
     return left == e->chosen ? -1 : 1;
   if (left->is_refused != right->is_refused)
     return left->is_refused ? 1 : -1;
-  return left->is_refused ? left->entry->rank - right->entry->rank
-                          : vfpool_cost_compare (&left->cost, &right->cost, NULL);
+  by_cost = left->is_refused ? 0 : vfpool_cost_compare (&left->cost, &right->cost, NULL);
+  return by_cost ? by_cost : left->entry->rank - right->entry->rank;
 }
 
 /* ---- In words ---- */
@@ -137,9 +143,12 @@ describe_numa (const Explain *e, const Candidate *c) {
 }
 
 static char *
-describe_remembered (const VfpoolAssignment *assignment) {
-  g_autofree char *guest = vfpool_guest_describe (assignment->guest_kind, assignment->guest_id, assignment->guest_name);
+describe_remembered (const Explain *e, const Candidate *c) {
+  const VfpoolAssignment *assignment;
+  g_autofree char *guest = NULL;
 
+  vfpool_unit_is_remembered (&c->unit, e->table, &assignment);
+  guest = vfpool_guest_describe (assignment->guest_kind, assignment->guest_id, assignment->guest_name);
   return g_strdup_printf ("is what %s had in its slot %s", guest, assignment->slot);
 }
 
@@ -163,19 +172,39 @@ describe_rule (const Explain *e, const Candidate *c, VfpoolRule rule) {
   case VFPOOL_RULE_LINK_LOAD:
     return describe_load (e, c, rule);
   case VFPOOL_RULE_REMEMBERED:
-    return describe_remembered (c->entry->remembered);
+    return describe_remembered (e, c);
   default:
     return g_strdup_printf ("is as good as %s, and comes after it by address", chosen);
   }
 }
 
-/* Of a slot that was not served: nothing is wrong with @c itself. */
+/* The slot that was the first not to be served. */
+static const VfpoolChoice *
+find_failed (const Explain *e) {
+  const VfpoolChoice *failed = NULL;
+
+  for (guint i = 0; i < e->table->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (e->table->choices, VfpoolChoice, i);
+    if (!choice->chosen && (!failed || vfpool_table_stage (e->table, choice) < vfpool_table_stage (e->table, failed)))
+      failed = choice;
+  }
+  return failed;
+}
+
+/* Of a slot that was not served: nothing is wrong with a candidate itself. */
 static char *
 describe_unserved (const Explain *e) {
+  const VfpoolPool *pool = e->choice->pool;
+  const VfpoolChoice *failed = find_failed (e);
   const VfpoolReservation *whom = NULL;
-  guint kept = vfpool_table_kept (e->table, e->choice->pool, &whom);
+  guint kept = vfpool_table_kept (e->table, pool, &whom);
   g_autofree char *guest = NULL;
 
+  if (pool->quota && vfpool_table_count_mine (e->table, pool) > pool->quota)
+    return g_strdup_printf ("is free, but this guest may have %u VFs of the pool '%s' at most (quota)", pool->quota,
+                            pool->name);
+  if (failed != e->choice)
+    return g_strdup_printf ("is free, but this guest's slot %s cannot be served", failed->slot->name);
   if (!kept)
     return g_strdup ("cannot be given without taking what another slot of this guest needs");
   guest = vfpool_guest_describe (whom->guest_kind, whom->guest_id, NULL);
@@ -197,7 +226,9 @@ judge (const Explain *e, const Candidate *c) {
 
   verdict->function = c->entry->function;
   verdict->rule = VFPOOL_RULE_OBSTACLE;
-  if (c->is_refused) {
+  if (c->goes_with) {
+    verdict->reason = g_strdup_printf ("goes to this slot, too, together with %s", e->choice->chosen->address);
+  } else if (c->is_refused) {
     verdict->reason = vfpool_obstacle_describe (e->table, e->choice, c->entry, &c->obstacle);
   } else if (!e->chosen) {
     verdict->reason = describe_unserved (e);
@@ -222,11 +253,10 @@ deciding_rule (const Explain *e) {
 }
 
 GPtrArray *
-vfpool_choose_explain (const VfpoolSituation *situation, GArray *choices, guint i) {
-  g_autoptr (VfpoolTable) table = vfpool_table_new (situation, choices);
+vfpool_table_explain (VfpoolTable *table, guint i, guint at_most) {
   g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (candidate_free);
   Explain e = { .table = table,
-                .choice = &g_array_index (choices, VfpoolChoice, i),
+                .choice = &g_array_index (table->choices, VfpoolChoice, i),
                 .had = g_ptr_array_index (table->sticky, i),
                 .candidates = candidates };
   GPtrArray *verdicts = g_ptr_array_new_with_free_func (vfpool_verdict_free);
@@ -234,7 +264,7 @@ vfpool_choose_explain (const VfpoolSituation *situation, GArray *choices, guint 
   for (guint k = 0; k < e.choice->candidates->len; k++)
     add_candidate (&e, g_ptr_array_index (e.choice->candidates, k));
   g_ptr_array_sort_with_data (candidates, compare_candidates, &e);
-  for (guint k = 0; k < candidates->len; k++) {
+  for (guint k = 0; k < MIN (candidates->len, at_most); k++) {
     const Candidate *c = g_ptr_array_index (candidates, k);
     VfpoolVerdict *verdict;
 
@@ -248,4 +278,11 @@ vfpool_choose_explain (const VfpoolSituation *situation, GArray *choices, guint 
     g_ptr_array_add (verdicts, verdict);
   }
   return g_steal_pointer (&verdicts);
+}
+
+GPtrArray *
+vfpool_choose_explain (const VfpoolSituation *situation, GArray *choices, guint i) {
+  g_autoptr (VfpoolTable) table = vfpool_table_new (situation, choices);
+
+  return vfpool_table_explain (table, i, G_MAXUINT);
 }

@@ -232,11 +232,44 @@ mark_taken (VfpoolTable *self, const VfpoolChoice *choice) {
   VfpoolEntry *entry = vfpool_table_find (self, choice->chosen->address);
 
   if (entry)
-    entry->taken_by = choice->slot;
+    entry->taken_by = choice;
   for (guint i = 0; choice->with && i < choice->with->len; i++) {
     const VfpoolFunction *function = g_ptr_array_index (choice->with, i);
-    vfpool_table_find (self, function->address)->taken_by = choice->slot;
+    vfpool_table_find (self, function->address)->taken_by = choice;
   }
+}
+
+/* ---- Stages ---- */
+
+static gboolean
+is_kept (const VfpoolTable *self, const VfpoolChoice *choice) {
+  const VfpoolEntry *entry = choice->chosen ? vfpool_table_find (self, choice->chosen->address) : NULL;
+
+  return entry && entry->lease;
+}
+
+/* What the guest holds; each address; the slots for whole devices, and then the others, in rounds of so many as one round takes. */
+static void
+set_stages (VfpoolTable *self) {
+  guint n = self->choices->len, before[2] = { 0, 0 };
+
+  self->stages = g_new0 (guint, n);
+  for (guint i = 0; i < n; i++) {
+    const VfpoolChoice *choice = &g_array_index (self->choices, VfpoolChoice, i);
+    gboolean is_whole = choice->slot->all_functions;
+
+    if (is_kept (self, choice))
+      continue;
+    if (choice->slot->address)
+      self->stages[i] = 1 + i;
+    else
+      self->stages[i] = (is_whole ? 1 : 2) * (n + 1) + before[is_whole]++ / VFPOOL_ROUND_MAX;
+  }
+}
+
+guint
+vfpool_table_stage (const VfpoolTable *self, const VfpoolChoice *choice) {
+  return self->stages[choice - &g_array_index (self->choices, VfpoolChoice, 0)];
 }
 
 VfpoolTable *
@@ -257,6 +290,7 @@ vfpool_table_new (const VfpoolSituation *situation, GArray *choices) {
   note_assignments (self);
   note_cordons (self);
   note_reservations (self);
+  set_stages (self);
   for (guint i = 0; i < choices->len; i++) {
     VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
     if (choice->chosen)
@@ -269,6 +303,7 @@ void
 vfpool_table_free (VfpoolTable *self) {
   if (!self)
     return;
+  g_free (self->stages);
   g_hash_table_unref (self->entries);
   g_ptr_array_unref (self->mine);
   g_ptr_array_unref (self->sticky);
@@ -295,38 +330,51 @@ typedef struct {
   const char *one;
 } Count;
 
+/* Which one is told does not depend on the order of what is looked at. */
+static void
+count_one (Count *count, const char *address) {
+  count->n++;
+  if (!count->one || vfpool_address_compare (address, count->one) < 0)
+    count->one = address;
+}
+
 static void
 count_function (const VfpoolTable *self, const VfpoolFunction *function, gboolean only_new, Count *count) {
   const VfpoolEntry *entry = vfpool_table_find (self, function->address);
 
   if (!entry || entry->level[count->level] != count->number || (only_new && entry->lease))
     return;
-  count->n++;
-  count->one = function->address;
+  count_one (count, function->address);
 }
 
-/* What goes to slots of this request. @pool: (nullable): of that pool only. @only_new: without what the guest holds. */
+/* What goes to other slots of this request than @choice's, as far as they are served before or together with it. @pool: (nullable):
+ * of that pool only. @only_new: without what the guest holds. @together: whether those of the same stage count. */
 static void
-count_chosen (const VfpoolTable *self, const VfpoolChoice *except, const VfpoolPool *pool, gboolean only_new,
-              Count *count) {
-  for (guint i = 0; i < self->choices->len; i++) {
-    const VfpoolChoice *choice = &g_array_index (self->choices, VfpoolChoice, i);
+count_chosen (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolPool *pool, gboolean only_new,
+              gboolean together, Count *count) {
+  guint stage = vfpool_table_stage (self, choice);
 
-    if (choice == except || !choice->chosen || (pool && choice->pool != pool))
+  for (guint i = 0; i < self->choices->len; i++) {
+    const VfpoolChoice *other = &g_array_index (self->choices, VfpoolChoice, i);
+    gboolean is_before = self->stages[i] < stage || self->stages[i] == 0;
+
+    if (other == choice || !other->chosen || (pool && other->pool != pool)
+        || (!is_before && !(together && self->stages[i] == stage)))
       continue;
-    count_function (self, choice->chosen, only_new, count);
-    for (guint k = 0; choice->with && k < choice->with->len; k++)
-      count_function (self, g_ptr_array_index (choice->with, k), only_new, count);
+    count_function (self, other->chosen, only_new, count);
+    /* One unit costs the network one more, whatever goes with it. */
+    for (guint k = 0; is_before && other->with && k < other->with->len; k++)
+      count_function (self, g_ptr_array_index (other->with, k), only_new, count);
   }
 }
 
 guint
-vfpool_table_weight (const VfpoolTable *self, const VfpoolEntry *entry, VfpoolLevel level, const VfpoolChoice *except) {
+vfpool_table_weight (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolEntry *entry, VfpoolLevel level) {
   Count count = { .number = entry->level[level], .level = level };
 
   if (count.number < 0)
     return 0;
-  count_chosen (self, except, NULL, TRUE, &count);
+  count_chosen (self, choice, NULL, TRUE, choice->policy.placement != VFPOOL_PLACEMENT_PACK, &count);
   return g_array_index (self->weights[level], guint, count.number) + count.n;
 }
 
@@ -344,13 +392,29 @@ vfpool_table_mine_at (const VfpoolTable *self, const VfpoolChoice *choice, const
     /* What goes to a slot of this request is counted with these. */
     if (!held || held->taken_by || held->level[level] != count.number || strcmp (lease->pool, choice->pool->name) != 0)
       continue;
-    count.n++;
-    count.one = lease->address;
+    count_one (&count, lease->address);
   }
-  count_chosen (self, choice, choice->pool, FALSE, &count);
+  count_chosen (self, choice, choice->pool, FALSE, TRUE, &count);
   if (one)
     *one = count.one;
   return count.n;
+}
+
+guint
+vfpool_table_count_mine (const VfpoolTable *self, const VfpoolPool *pool) {
+  guint n = 0;
+
+  for (guint i = 0; i < self->mine->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (self->mine, i);
+    const VfpoolEntry *entry = vfpool_table_find (self, lease->address);
+    n += strcmp (lease->pool, pool->name) == 0 && !(entry && entry->taken_by);
+  }
+  for (guint i = 0; i < self->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (self->choices, VfpoolChoice, i);
+    if (choice->pool == pool)
+      n += 1 + (choice->with ? choice->with->len : 0);
+  }
+  return n;
 }
 
 static guint

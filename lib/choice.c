@@ -29,24 +29,24 @@ vfpool_choice_clear (gpointer choice) {
 
 /* Why each of the candidates is refused. */
 static char *
-list_reasons (const VfpoolSituation *situation, GArray *choices, guint at) {
-  g_autoptr (GPtrArray) verdicts = vfpool_choose_explain (situation, choices, at);
+list_reasons (VfpoolTable *table, const VfpoolChoice *choice) {
+  guint at = (guint)(choice - &g_array_index (table->choices, VfpoolChoice, 0)), n = choice->candidates->len;
+  g_autoptr (GPtrArray) verdicts = vfpool_table_explain (table, at, REASONS_SHOWN);
   GString *reasons = g_string_new (NULL);
 
-  for (guint i = 0; i < MIN (verdicts->len, REASONS_SHOWN); i++) {
+  for (guint i = 0; i < verdicts->len; i++) {
     const VfpoolVerdict *verdict = g_ptr_array_index (verdicts, i);
     g_string_append_printf (reasons, "%s%s %s", i ? "; " : "", verdict->function->address, verdict->reason);
   }
-  if (verdicts->len > REASONS_SHOWN)
-    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", verdicts->len - REASONS_SHOWN);
+  if (n > verdicts->len)
+    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", n - verdicts->len);
   return g_string_free (reasons, FALSE);
 }
 
 static gboolean
 fail_slot (VfpoolTable *table, const VfpoolChoice *choice, GError **error) {
   const VfpoolRequest *request = table->situation->request;
-  guint at = (guint)(choice - &g_array_index (table->choices, VfpoolChoice, 0));
-  g_autofree char *reasons = list_reasons (table->situation, table->choices, at);
+  g_autofree char *reasons = list_reasons (table, choice);
   g_autofree char *guest = vfpool_guest_describe (request->kind, request->id, request->name);
 
   if (choice->slot->address)
@@ -59,23 +59,6 @@ fail_slot (VfpoolTable *table, const VfpoolChoice *choice, GError **error) {
   return FALSE;
 }
 
-static guint
-count_of_pool (const VfpoolTable *table, const VfpoolPool *pool) {
-  guint n = 0;
-
-  for (guint i = 0; i < table->mine->len; i++) {
-    const VfpoolLease *lease = g_ptr_array_index (table->mine, i);
-    const VfpoolEntry *entry = vfpool_table_find (table, lease->address);
-    n += strcmp (lease->pool, pool->name) == 0 && !(entry && entry->taken_by);
-  }
-  for (guint i = 0; i < table->choices->len; i++) {
-    const VfpoolChoice *choice = &g_array_index (table->choices, VfpoolChoice, i);
-    if (choice->pool == pool)
-      n += 1 + (choice->with ? choice->with->len : 0);
-  }
-  return n;
-}
-
 /* Counted with what goes together, so before (where one more slot is too many anyway) and after choosing. */
 static gboolean
 check_quotas (const VfpoolTable *table, GError **error) {
@@ -83,7 +66,7 @@ check_quotas (const VfpoolTable *table, GError **error) {
 
   for (guint i = 0; i < table->choices->len; i++) {
     const VfpoolPool *pool = g_array_index (table->choices, VfpoolChoice, i).pool;
-    guint n = pool->quota ? count_of_pool (table, pool) : 0;
+    guint n = pool->quota ? vfpool_table_count_mine (table, pool) : 0;
     g_autofree char *guest = NULL;
 
     if (n <= pool->quota)
@@ -101,13 +84,15 @@ check_quotas (const VfpoolTable *table, GError **error) {
 
 static gboolean
 choose_address (VfpoolTable *table, VfpoolChoice *choice, GError **error) {
-  const VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
-  g_autoptr (GPtrArray) with = entry && entry->function ? vfpool_choice_companions (table, choice, entry) : NULL;
+  VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
+  g_auto (VfpoolUnit) unit = { NULL, NULL };
   VfpoolObstacle obstacle;
 
-  if (!entry || !entry->function || vfpool_obstacle_find (table, choice, entry, with, &obstacle))
+  if (entry && entry->function)
+    vfpool_unit_init (&unit, table, choice, entry);
+  if (!unit.first || vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle))
     return fail_slot (table, choice, error);
-  vfpool_table_take (table, choice, entry->function, with);
+  vfpool_table_take (table, choice, entry->function, unit.with);
   return TRUE;
 }
 

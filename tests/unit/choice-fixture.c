@@ -256,7 +256,9 @@ is_asked (World *self, const VfpoolFunction *f, const char *address) {
   for (guint i = 0; i < self->functions->len; i++)
     if (strcmp (((VfpoolFunction *)self->functions->pdata[i])->address, address) == 0)
       asked = self->functions->pdata[i];
-  return f == asked || (self->pools[0].groups_together && asked && f->iommu_group == asked->iommu_group);
+  return f == asked
+         || (self->pools[0].groups_together && asked && f->iommu_group == asked->iommu_group
+             && g_ptr_array_find (self->lan, f, NULL));
 }
 
 void
