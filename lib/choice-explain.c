@@ -36,11 +36,8 @@ vfpool_verdict_free (gpointer verdict) {
 }
 
 static void
-candidate_free (gpointer data) {
-  Candidate *self = data;
-
-  vfpool_unit_clear (&self->unit);
-  g_free (self);
+candidate_clear (gpointer data) {
+  vfpool_unit_clear (&((Candidate *)data)->unit);
 }
 
 static guint
@@ -77,21 +74,40 @@ price (const Explain *e, const VfpoolUnit *unit) {
 }
 
 static void
-add_candidate (Explain *e, const VfpoolFunction *function) {
-  Candidate *c = g_new0 (Candidate, 1);
+candidate_init (Candidate *c, const Explain *e, const VfpoolFunction *function) {
+  gboolean is_chosen = function == e->choice->chosen;
 
-  c->entry = vfpool_table_find (e->table, function->address);
+  *c = (Candidate){ .entry = vfpool_table_find (e->table, function->address) };
   vfpool_unit_init (&c->unit, e->table, e->choice, c->entry);
-  if (function == e->choice->chosen)
-    e->chosen = c;
-  else
-    c->goes_with = e->choice->with && g_ptr_array_find (e->choice->with, function, NULL);
-  c->is_refused = function != e->choice->chosen
-                  && (c->goes_with || vfpool_obstacle_find (e->table, e->choice, c->entry, c->unit.with, &c->obstacle));
+  c->goes_with = !is_chosen && e->choice->with && g_ptr_array_find (e->choice->with, function, NULL);
+  c->is_refused =
+      !is_chosen && (c->goes_with || vfpool_obstacle_find (e->table, e->choice, c->entry, c->unit.with, &c->obstacle));
   vfpool_unit_order (&c->unit, e->table);
   if (!c->is_refused)
     c->cost = price (e, &c->unit);
-  g_ptr_array_add (e->candidates, c);
+}
+
+/* All candidates but refused ones that come behind @at_most others: a refusal of a full pool is made under the ledger's lock. */
+static GArray *
+list_candidates (const Explain *e, guint at_most) {
+  GArray *all = g_array_new (FALSE, FALSE, sizeof (Candidate));
+  guint refused = 0;
+  gint32 last = -1;
+
+  g_array_set_clear_func (all, candidate_clear);
+  for (guint i = 0; i < e->choice->candidates->len; i++) {
+    Candidate c;
+
+    candidate_init (&c, e, g_ptr_array_index (e->choice->candidates, i));
+    if (c.is_refused && refused >= at_most && c.entry->rank > last) {
+      candidate_clear (&c);
+      continue;
+    }
+    refused += c.is_refused;
+    last = c.is_refused ? MAX (last, c.entry->rank) : last;
+    g_array_append_val (all, c);
+  }
+  return all;
 }
 
 /* The chosen one, what could be chosen by preference, then what could not by address. */
@@ -220,25 +236,6 @@ rule_against (const Explain *e, const Candidate *c) {
   return tier < 0 ? VFPOOL_RULE_ADDRESS : (VfpoolRule)tier;
 }
 
-static VfpoolVerdict *
-judge (const Explain *e, const Candidate *c) {
-  VfpoolVerdict *verdict = g_new0 (VfpoolVerdict, 1);
-
-  verdict->function = c->entry->function;
-  verdict->rule = VFPOOL_RULE_OBSTACLE;
-  if (c->goes_with) {
-    verdict->reason = g_strdup_printf ("goes to this slot, too, together with %s", e->choice->chosen->address);
-  } else if (c->is_refused) {
-    verdict->reason = vfpool_obstacle_describe (e->table, e->choice, c->entry, &c->obstacle);
-  } else if (!e->chosen) {
-    verdict->reason = describe_unserved (e);
-  } else {
-    verdict->rule = rule_against (e, c);
-    verdict->reason = describe_rule (e, c, verdict->rule);
-  }
-  return verdict;
-}
-
 /* What decided for the chosen one: what the next best is the worse by. */
 static VfpoolRule
 deciding_rule (const Explain *e) {
@@ -252,32 +249,47 @@ deciding_rule (const Explain *e) {
   return next && !next->is_refused ? rule_against (e, next) : VFPOOL_RULE_ONLY;
 }
 
+static VfpoolVerdict *
+judge (const Explain *e, const Candidate *c) {
+  VfpoolVerdict *verdict = g_new0 (VfpoolVerdict, 1);
+
+  verdict->function = c->entry->function;
+  verdict->rule = VFPOOL_RULE_OBSTACLE;
+  if (c == e->chosen) {
+    verdict->rule = deciding_rule (e);
+  } else if (c->goes_with) {
+    verdict->reason = g_strdup_printf ("goes to this slot, too, together with %s", e->choice->chosen->address);
+  } else if (c->is_refused) {
+    verdict->reason = vfpool_obstacle_describe (e->table, e->choice, c->entry, &c->obstacle);
+  } else if (!e->chosen) {
+    verdict->reason = describe_unserved (e);
+  } else {
+    verdict->rule = rule_against (e, c);
+    verdict->reason = describe_rule (e, c, verdict->rule);
+  }
+  return verdict;
+}
+
 GPtrArray *
 vfpool_table_explain (VfpoolTable *table, guint i, guint at_most) {
-  g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (candidate_free);
+  g_autoptr (GPtrArray) candidates = g_ptr_array_new ();
   Explain e = { .table = table,
                 .choice = &g_array_index (table->choices, VfpoolChoice, i),
                 .had = g_ptr_array_index (table->sticky, i),
                 .candidates = candidates };
+  g_autoptr (GArray) all = list_candidates (&e, at_most);
   GPtrArray *verdicts = g_ptr_array_new_with_free_func (vfpool_verdict_free);
 
-  for (guint k = 0; k < e.choice->candidates->len; k++)
-    add_candidate (&e, g_ptr_array_index (e.choice->candidates, k));
-  g_ptr_array_sort_with_data (candidates, compare_candidates, &e);
-  for (guint k = 0; k < MIN (candidates->len, at_most); k++) {
-    const Candidate *c = g_ptr_array_index (candidates, k);
-    VfpoolVerdict *verdict;
-
-    if (c != e.chosen) {
-      g_ptr_array_add (verdicts, judge (&e, c));
-      continue;
-    }
-    verdict = g_new0 (VfpoolVerdict, 1);
-    verdict->function = c->entry->function;
-    verdict->rule = deciding_rule (&e);
-    g_ptr_array_add (verdicts, verdict);
+  for (guint k = 0; k < all->len; k++) {
+    Candidate *c = &g_array_index (all, Candidate, k);
+    if (c->entry->function == e.choice->chosen)
+      e.chosen = c;
+    g_ptr_array_add (candidates, c);
   }
-  return g_steal_pointer (&verdicts);
+  g_ptr_array_sort_with_data (candidates, compare_candidates, &e);
+  for (guint k = 0; k < MIN (candidates->len, at_most); k++)
+    g_ptr_array_add (verdicts, judge (&e, g_ptr_array_index (candidates, k)));
+  return verdicts;
 }
 
 GPtrArray *

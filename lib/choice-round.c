@@ -361,11 +361,13 @@ add_units (Round *r, const VfpoolChoice *like) {
     g_auto (VfpoolUnit) unit = { NULL, NULL };
     VfpoolObstacle obstacle;
 
-    if (entry->lease || entry->pool != like->pool || g_hash_table_contains (seen, function))
+    if (entry->lease || entry->pool != like->pool
+        || (g_hash_table_size (seen) > 0 && g_hash_table_contains (seen, function)))
       continue;
     vfpool_unit_init (&unit, r->table, like, entry);
     vfpool_unit_order (&unit, r->table);
-    g_hash_table_add (seen, unit.first->function);
+    if (unit.with)
+      g_hash_table_add (seen, unit.first->function);
     for (guint k = 0; unit.with && k < unit.with->len; k++)
       g_hash_table_add (seen, g_ptr_array_index (unit.with, k));
     if (!vfpool_obstacle_find_but_policy (r->table, like, unit.first, unit.with, &obstacle))

@@ -29,11 +29,20 @@ typedef struct {
   gint32 rank;                          /* among the candidates, by address */
 } VfpoolEntry;
 
+/* Entries by their keys: open addressing, at most half full. */
+typedef struct {
+  guint64 key;
+  VfpoolEntry *entry; /* NULL: nothing is here */
+} VfpoolBucket;
+
 typedef struct {
   const VfpoolSituation *situation;
   GArray *choices;
-  guint *stages;                        /* by choice: see vfpool_table_stage() */
-  GHashTable *entries;                  /* key -> VfpoolEntry */
+  guint *stages;     /* by choice: see vfpool_table_stage() */
+  GPtrArray *blocks; /* of arrays of VfpoolEntry: all entries, where they stay */
+  guint n_entries;
+  VfpoolBucket *buckets;
+  guint bits;                           /* there are 2 to the power of it */
   GPtrArray *mine;                      /* of VfpoolLease: the guest's own, quarantined ones left out */
   GPtrArray *sticky;                    /* by choice: the VfpoolEntry that the guest had in that slot, or NULL */
   GArray *weights[VFPOOL_N_LEVELS];     /* of guint, by number: how many VFs are handed out there */

@@ -529,15 +529,6 @@ is_of (const VfpoolFunction *f, const VfpoolFunction *g, VfpoolLevel level) {
   }
 }
 
-/* Whether a lease of @f weighs: it is a candidate, or shares a group with one. */
-static gboolean
-is_seen (const World *w, const VfpoolFunction *f) {
-  for (guint i = 0; i < f->mates->len; i++)
-    if (g_ptr_array_find (w->lan, f->mates->pdata[i], NULL))
-      return TRUE;
-  return g_ptr_array_find (w->lan, f, NULL);
-}
-
 /* How many VFs there are handed out, to @only (nullable: to anybody). */
 static gint32
 count_leases (const World *w, const VfpoolFunction *f, VfpoolLevel level, const char *only) {
@@ -546,7 +537,7 @@ count_leases (const World *w, const VfpoolFunction *f, VfpoolLevel level, const 
   for (guint i = 0; i < w->leases->len; i++) {
     const VfpoolLease *lease = w->leases->pdata[i];
     const VfpoolFunction *held = find_function (w, lease->address);
-    n += lease->state != VFPOOL_LEASE_QUARANTINED && (!only || strcmp (only, lease->guest_id) == 0) && is_seen (w, held)
+    n += lease->state != VFPOOL_LEASE_QUARANTINED && (!only || strcmp (only, lease->guest_id) == 0)
          && is_of (held, f, level);
   }
   return n;
