@@ -724,6 +724,14 @@ way_of (const Search *s, const VfpoolFunction *f) {
   return NULL;
 }
 
+static gboolean
+is_in_a_way (const Search *s, const VfpoolFunction *f) {
+  for (guint i = 0; i < s->n_ways; i++)
+    if (g_ptr_array_find (s->ways[i].all, f, NULL))
+      return TRUE;
+  return FALSE;
+}
+
 /* Each verdict that names a rule names the first by which that VF in the chosen one's place makes it worse. */
 static char *
 check_rules (Search *s, World *w, guint i) {
@@ -735,7 +743,12 @@ check_rules (Search *s, World *w, guint i) {
     VfpoolCost cost;
     int tier;
 
-    if (verdict->rule == VFPOOL_RULE_OBSTACLE || !way_of (s, verdict->function))
+    if (verdict->rule == VFPOOL_RULE_OBSTACLE)
+      continue;
+    if (!is_in_a_way (s, verdict->function))
+      return g_strdup_printf ("slot s%u: %s %s, but it cannot be given", i, verdict->function->address,
+                              verdict->reason);
+    if (!way_of (s, verdict->function))
       continue;
     s->given[i] = way_of (s, verdict->function);
     cost = price_all (s);
