@@ -45,8 +45,9 @@ add_companion (const VfpoolTable *table, const VfpoolChoice *choice, VfpoolFunct
     g_ptr_array_add (*with, other);
 }
 
-GPtrArray *
-vfpool_choice_companions (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry) {
+/* What has to be leased together with @entry, or NULL: nothing. */
+static GPtrArray *
+find_companions (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry) {
   VfpoolFunction *f = entry->function;
   GPtrArray *with = NULL;
 
@@ -60,14 +61,76 @@ vfpool_choice_companions (const VfpoolTable *table, const VfpoolChoice *choice, 
   return with;
 }
 
+static const VfpoolEntry *
+entry_of (const VfpoolTable *table, gconstpointer function) {
+  return vfpool_table_find (table, ((const VfpoolFunction *)function)->address);
+}
+
+static int
+compare_ranks (gconstpointer a, gconstpointer b, gpointer table) {
+  return entry_of (table, *(void *const *)a)->rank - entry_of (table, *(void *const *)b)->rank;
+}
+
+void
+vfpool_unit_init (VfpoolUnit *self, const VfpoolTable *table, const VfpoolChoice *choice, VfpoolEntry *entry) {
+  self->first = entry;
+  self->with = find_companions (table, choice, entry);
+  if (self->with)
+    g_ptr_array_sort_with_data (self->with, compare_ranks, (gpointer)table);
+}
+
+void
+vfpool_unit_order (VfpoolUnit *self, const VfpoolTable *table) {
+  VfpoolEntry *entry = self->first;
+
+  if (!self->with || entry_of (table, self->with->pdata[0])->rank > entry->rank)
+    return;
+  self->first = vfpool_table_find (table, ((VfpoolFunction *)self->with->pdata[0])->address);
+  self->with->pdata[0] = entry->function;
+  g_ptr_array_sort_with_data (self->with, compare_ranks, (gpointer)table);
+}
+
+void
+vfpool_unit_clear (VfpoolUnit *self) {
+  g_clear_pointer (&self->with, g_ptr_array_unref);
+}
+
+gboolean
+vfpool_unit_contains (const VfpoolUnit *self, const VfpoolEntry *entry) {
+  return entry && (self->first == entry || contains (self->with, entry->function));
+}
+
+gboolean
+vfpool_unit_is_reserved (const VfpoolUnit *self, const VfpoolTable *table) {
+  gboolean is_reserved = self->first->reservation != NULL;
+
+  for (guint i = 0; self->with && i < self->with->len; i++)
+    is_reserved |= entry_of (table, self->with->pdata[i])->reservation != NULL;
+  return is_reserved;
+}
+
+gboolean
+vfpool_unit_is_remembered (const VfpoolUnit *self, const VfpoolTable *table, const VfpoolAssignment **whose) {
+  const VfpoolAssignment *found = self->first->remembered;
+
+  for (guint i = 0; !found && self->with && i < self->with->len; i++)
+    found = entry_of (table, self->with->pdata[i])->remembered;
+  if (whose)
+    *whose = found;
+  return found != NULL;
+}
+
 /* ---- Finding ---- */
 
 /* Whether @mate, in the same group, stands in the way. */
 static gboolean
-mate_forbids (const VfpoolTable *table, const VfpoolFunction *mate, const VfpoolEntry *entry, GPtrArray *with) {
+mate_forbids (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolFunction *mate,
+              const VfpoolEntry *entry, GPtrArray *with) {
   const VfpoolEntry *known = vfpool_table_find (table, mate->address);
 
-  if (mate->is_bridge || known->taken_by || mate == entry->function || contains (with, mate))
+  if (mate->is_bridge || mate == entry->function || contains (with, mate))
+    return FALSE;
+  if (known->taken_by && known->taken_by->stage < choice->stage)
     return FALSE;
   if (!known->lease)
     return !mate->is_on_vfio;
@@ -89,7 +152,7 @@ find_own (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntr
   obstacle->function = f;
   if (entry->lease)
     obstacle->kind = VFPOOL_OBSTACLE_LEASED;
-  else if (entry->taken_by)
+  else if (entry->taken_by && entry->taken_by != choice)
     obstacle->kind = VFPOOL_OBSTACLE_TAKEN;
   else if (entry->pool != choice->pool)
     obstacle->kind = VFPOOL_OBSTACLE_OTHER_POOL;
@@ -113,11 +176,11 @@ find_own (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntr
 }
 
 static gboolean
-find_in_group (const VfpoolTable *table, const VfpoolEntry *entry, const VfpoolFunction *function, GPtrArray *with,
-               VfpoolObstacle *obstacle) {
+find_in_group (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
+               const VfpoolFunction *function, GPtrArray *with, VfpoolObstacle *obstacle) {
   for (guint i = 0; i < function->mates->len; i++) {
     obstacle->mate = g_ptr_array_index (function->mates, i);
-    if (!mate_forbids (table, obstacle->mate, entry, with))
+    if (!mate_forbids (table, choice, obstacle->mate, entry, with))
       continue;
     obstacle->kind = VFPOOL_OBSTACLE_MATE;
     obstacle->function = function;
@@ -144,8 +207,8 @@ find_by_policy (const VfpoolTable *table, const VfpoolChoice *choice, const Vfpo
 }
 
 gboolean
-vfpool_obstacle_find (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry, GPtrArray *with,
-                      VfpoolObstacle *obstacle) {
+vfpool_obstacle_find_but_policy (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
+                                 GPtrArray *with, VfpoolObstacle *obstacle) {
   if (find_own (table, choice, entry, obstacle))
     return TRUE;
   for (guint i = 0; with && i < with->len; i++) {
@@ -153,12 +216,19 @@ vfpool_obstacle_find (const VfpoolTable *table, const VfpoolChoice *choice, cons
     if (find_own (table, choice, vfpool_table_find (table, function->address), obstacle))
       return TRUE;
   }
-  if (find_in_group (table, entry, entry->function, with, obstacle))
+  if (find_in_group (table, choice, entry, entry->function, with, obstacle))
     return TRUE;
   for (guint i = 0; with && i < with->len; i++)
-    if (find_in_group (table, entry, g_ptr_array_index (with, i), with, obstacle))
+    if (find_in_group (table, choice, entry, g_ptr_array_index (with, i), with, obstacle))
       return TRUE;
-  return find_by_policy (table, choice, entry, obstacle);
+  return FALSE;
+}
+
+gboolean
+vfpool_obstacle_find (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry, GPtrArray *with,
+                      VfpoolObstacle *obstacle) {
+  return vfpool_obstacle_find_but_policy (table, choice, entry, with, obstacle)
+         || find_by_policy (table, choice, entry, obstacle);
 }
 
 /* ---- In words ---- */
@@ -233,7 +303,7 @@ describe (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntr
   case VFPOOL_OBSTACLE_LEASED:
     return describe_lease (of->lease);
   case VFPOOL_OBSTACLE_TAKEN:
-    return g_strdup_printf ("goes to another slot of this guest, %s", of->taken_by->name);
+    return g_strdup_printf ("goes to another slot of this guest, %s", of->taken_by->slot->name);
   case VFPOOL_OBSTACLE_OTHER_POOL:
     return g_strdup_printf ("lies in the pool '%s', too", of->pool ? of->pool->name : "?");
   case VFPOOL_OBSTACLE_CORDONED:
@@ -278,10 +348,10 @@ vfpool_why_not_viable (const VfpoolFunction *function, const VfpoolPool *pool) {
   g_autoptr (GArray) choices = g_array_new (FALSE, TRUE, sizeof (VfpoolChoice));
   const VfpoolSituation situation = { nobody, none, none, none, NULL };
   const VfpoolSlot slot = { .address = function->address };
-  VfpoolChoice choice = { .slot = &slot, .pool = pool, .candidates = candidates };
-  g_autoptr (GPtrArray) with = NULL;
+  VfpoolChoice choice = { .slot = &slot, .pool = pool, .candidates = candidates }, *asker;
   g_autoptr (VfpoolTable) table = NULL;
-  const VfpoolEntry *entry;
+  g_auto (VfpoolUnit) unit = { NULL, NULL };
+  VfpoolEntry *entry;
   VfpoolObstacle obstacle;
 
   g_ptr_array_add (candidates, (gpointer)function);
@@ -293,8 +363,9 @@ vfpool_why_not_viable (const VfpoolFunction *function, const VfpoolPool *pool) {
   g_array_append_val (choices, choice);
   table = vfpool_table_new (&situation, choices);
   entry = vfpool_table_find (table, function->address);
-  with = vfpool_choice_companions (table, &choice, entry);
-  if (!vfpool_obstacle_find (table, &choice, entry, with, &obstacle) || obstacle.kind == VFPOOL_OBSTACLE_RESERVED)
+  asker = &g_array_index (choices, VfpoolChoice, 0);
+  vfpool_unit_init (&unit, table, asker, entry);
+  if (!vfpool_obstacle_find (table, asker, entry, unit.with, &obstacle) || obstacle.kind == VFPOOL_OBSTACLE_RESERVED)
     return NULL;
-  return vfpool_obstacle_describe (table, &choice, entry, &obstacle);
+  return vfpool_obstacle_describe (table, asker, entry, &obstacle);
 }

@@ -19,12 +19,6 @@
 #define MANY 65536 /* more than any PF has VFs: no limit; and what pack counts down from */
 #define NONE G_MAXUINT
 
-/* What is handed out as one: a VF, and what goes with it. */
-typedef struct {
-  VfpoolEntry *first;
-  GPtrArray *with; /* or NULL */
-} Unit;
-
 /* VFs that are alike, for all slots of this round. */
 typedef struct {
   guint64 kinds; /* of slots that they would do for: a bit each */
@@ -37,9 +31,9 @@ typedef struct {
 
 typedef struct {
   Class what;
-  GPtrArray *units; /* of Unit, by address */
+  GPtrArray *units; /* of VfpoolUnit, by address */
   GArray *ranks;    /* of gint32: theirs */
-  guint node;       /* in the network */
+  guint node, edge; /* in the network, and to its PF */
   guint given;      /* how many were given to slots */
 } ClassNode;
 
@@ -48,7 +42,7 @@ typedef struct {
   const VfpoolChoice *like;
   guint node;
   GArray *edges;  /* of guint: to each class, or NONE */
-  GPtrArray *won; /* of Unit: what slots of this kind get, by address */
+  GPtrArray *won; /* of VfpoolUnit: what slots of this kind get, by address */
   guint given;
 } Kind;
 
@@ -63,24 +57,29 @@ typedef struct {
   guint node;
 } SlotNode;
 
+/* How many VFs of @pool may be handed out that are not kept for this guest by address: those are not for others anyway. */
+typedef struct {
+  const VfpoolPool *pool;
+  guint n;
+} Limit;
+
 typedef struct {
   VfpoolTable *table;
   GPtrArray *slots;    /* of SlotNode: those of this round */
   GPtrArray *kinds;    /* of Kind */
-  GPtrArray *units;    /* of Unit */
+  GPtrArray *units;    /* of VfpoolUnit */
   GPtrArray *classes;  /* of ClassNode */
   GHashTable *by_what; /* Class -> ClassNode */
   GHashTable *gates;   /* "LEVEL NUMBER POOL" -> its node + 1 */
   VfpoolFlow *flow;
   guint sink;
+  GArray *limits; /* of Limit: of pools of which some are kept for others */
 } Round;
 
 static void
 unit_free (gpointer data) {
-  Unit *unit = data;
-
-  g_clear_pointer (&unit->with, g_ptr_array_unref);
-  g_free (unit);
+  vfpool_unit_clear (data);
+  g_free (data);
 }
 
 static void
@@ -127,7 +126,8 @@ round_init (Round *r, VfpoolTable *table) {
                 .classes = g_ptr_array_new_with_free_func (class_free),
                 .by_what = g_hash_table_new (class_hash, class_equal),
                 .gates = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
-                .flow = vfpool_flow_new () };
+                .flow = vfpool_flow_new (),
+                .limits = g_array_new (FALSE, FALSE, sizeof (Limit)) };
   r->sink = vfpool_flow_add_node (r->flow);
 }
 
@@ -140,6 +140,7 @@ round_clear (Round *r) {
   g_hash_table_unref (r->by_what);
   g_hash_table_unref (r->gates);
   vfpool_flow_free (r->flow);
+  g_array_unref (r->limits);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Round, round_clear)
@@ -188,11 +189,6 @@ add_slot (Round *r, VfpoolChoice *choice) {
   g_ptr_array_add (r->slots, slot);
 }
 
-static gboolean
-contains (const Unit *unit, const VfpoolEntry *entry) {
-  return unit->first == entry || (unit->with && entry && g_ptr_array_find (unit->with, entry->function, NULL));
-}
-
 /* ---- Behind the PF ---- */
 
 static const VfpoolRule load_rules[] = { VFPOOL_RULE_PF_LOAD, VFPOOL_RULE_PORT_LOAD, VFPOOL_RULE_ADDRESS /* none */,
@@ -202,7 +198,7 @@ static const VfpoolRule load_rules[] = { VFPOOL_RULE_PF_LOAD, VFPOOL_RULE_PORT_L
 static guint
 price_gate (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry, VfpoolLevel level,
             VfpoolCost *cost, VfpoolCost *step) {
-  guint weight = vfpool_table_weight (table, entry, level, NULL);
+  guint weight = vfpool_table_weight (table, choice, entry, level);
   gboolean is_required;
   VfpoolLevel apart = vfpool_choice_apart (choice, &is_required);
   guint mine;
@@ -222,32 +218,44 @@ price_gate (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEn
   return MANY;
 }
 
-static guint
-count_free (const Round *r, const VfpoolPool *pool, guint *largest) {
-  guint n = 0;
-
-  *largest = 1;
-  for (guint i = 0; i < r->units->len; i++) {
-    const Unit *unit = g_ptr_array_index (r->units, i);
-    guint size = 1 + (unit->with ? unit->with->len : 0);
-
-    if (unit->first->pool != pool)
-      continue;
-    n += size;
-    *largest = MAX (*largest, size);
-  }
-  return n;
-}
-
-/* How many units of @pool may be handed out, so that what is kept for others by number is left. */
-static guint
-pool_capacity (const Round *r, const VfpoolPool *pool) {
-  guint kept = vfpool_table_kept (r->table, pool, NULL), largest, n;
+/* Notes how many units of @pool may be handed out, so that what is kept for others by number is left. */
+static void
+add_limit (Round *r, const VfpoolPool *pool) {
+  guint kept = vfpool_table_kept (r->table, pool, NULL), n = 0, largest = 1;
+  Limit limit = { pool, 0 };
 
   if (kept == 0)
-    return MANY;
-  n = count_free (r, pool, &largest);
-  return n > kept ? (n - kept) / largest : 0;
+    return;
+  for (guint i = 0; i < r->units->len; i++) {
+    const VfpoolUnit *unit = g_ptr_array_index (r->units, i);
+    guint size = 1 + (unit->with ? unit->with->len : 0);
+
+    if (unit->first->pool != pool || vfpool_unit_is_reserved (unit, r->table))
+      continue;
+    n += size;
+    largest = MAX (largest, size);
+  }
+  limit.n = n > kept ? (n - kept) / largest : 0;
+  g_array_append_val (r->limits, limit);
+}
+
+/* Whether all limits hold. VFs kept for this guest are taken before all others, so when one does not hold, no other ways of as many
+ * units would keep it either. */
+static gboolean
+is_within_limits (const Round *r) {
+  for (guint i = 0; i < r->limits->len; i++) {
+    const Limit *limit = &g_array_index (r->limits, Limit, i);
+    guint n = 0;
+
+    for (guint k = 0; k < r->classes->len; k++) {
+      const ClassNode *class = g_ptr_array_index (r->classes, k);
+      if (class->what.pool == limit->pool && !class->what.is_reserved)
+        n += vfpool_flow_units (r->flow, class->edge);
+    }
+    if (n > limit->n)
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* The node that @entry's class leads to at @level, with all that lies behind it. */
@@ -264,7 +272,8 @@ find_gate (Round *r, const VfpoolChoice *choice, const VfpoolEntry *entry, int l
   node = vfpool_flow_add_node (r->flow);
   g_hash_table_insert (r->gates, g_steal_pointer (&name), GUINT_TO_POINTER (node + 1));
   if (level == VFPOOL_N_LEVELS) {
-    vfpool_flow_add_edge (r->flow, node, r->sink, pool_capacity (r, choice->pool), &nothing, &nothing, NULL);
+    vfpool_flow_add_edge (r->flow, node, r->sink, MANY, &nothing, &nothing, NULL);
+    add_limit (r, choice->pool);
     return node;
   }
   next = find_gate (r, choice, entry, level + 1);
@@ -306,22 +315,22 @@ find_class (Round *r, const Class *what) {
 
 /* Whether a slot of this round had what is in @unit. */
 static gboolean
-is_had (const Round *r, const Unit *unit) {
+is_had (const Round *r, const VfpoolUnit *unit) {
   for (guint i = 0; i < r->slots->len; i++)
-    if (contains (unit, ((const SlotNode *)g_ptr_array_index (r->slots, i))->had))
+    if (vfpool_unit_contains (unit, ((const SlotNode *)g_ptr_array_index (r->slots, i))->had))
       return TRUE;
   return FALSE;
 }
 
 static void
-classify (Round *r, Unit *unit) {
+classify (Round *r, VfpoolUnit *unit) {
   const VfpoolEntry *entry = unit->first;
   Class what = { .kinds = find_kinds (r, entry),
                  .pool = entry->pool,
                  .pf = entry->level[VFPOOL_LEVEL_PF],
                  .node = entry->function->numa_node,
-                 .is_reserved = entry->reservation != NULL,
-                 .is_remembered = entry->remembered != NULL,
+                 .is_reserved = vfpool_unit_is_reserved (unit, r->table),
+                 .is_remembered = vfpool_unit_is_remembered (unit, r->table, NULL),
                  .sole = is_had (r, unit) ? entry : NULL };
   ClassNode *class;
 
@@ -332,43 +341,49 @@ classify (Round *r, Unit *unit) {
   g_array_append_val (class->ranks, entry->rank);
 }
 
-/* The VFs of @like's pool that may be given to it, each with what goes with it. NUMA is not looked at yet. */
+static void
+add_unit (Round *r, VfpoolUnit *unit) {
+  VfpoolUnit *copy = g_new (VfpoolUnit, 1);
+
+  *copy = *unit;
+  unit->with = NULL;
+  g_ptr_array_add (r->units, copy);
+}
+
+/* The VFs of @like's pool that may be given to it, each with what goes with it. What suits the guest is not looked at yet. */
 static void
 add_units (Round *r, const VfpoolChoice *like) {
   g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
-  VfpoolChoice any = *like;
 
-  any.policy.numa = VFPOOL_NUMA_IGNORE;
   for (guint i = 0; i < like->candidates->len; i++) {
     VfpoolFunction *function = g_ptr_array_index (like->candidates, i);
     VfpoolEntry *entry = vfpool_table_find (r->table, function->address);
-    g_autoptr (GPtrArray) with = NULL;
+    g_auto (VfpoolUnit) unit = { NULL, NULL };
     VfpoolObstacle obstacle;
-    Unit *unit;
 
-    if (entry->lease || entry->pool != like->pool || g_hash_table_contains (seen, function))
+    if (entry->lease || entry->pool != like->pool
+        || (g_hash_table_size (seen) > 0 && g_hash_table_contains (seen, function)))
       continue;
-    with = vfpool_choice_companions (r->table, like, entry);
-    for (guint k = 0; with && k < with->len; k++)
-      g_hash_table_add (seen, g_ptr_array_index (with, k));
-    if (vfpool_obstacle_find (r->table, &any, entry, with, &obstacle))
-      continue;
-    unit = g_new0 (Unit, 1);
-    unit->first = entry;
-    unit->with = g_steal_pointer (&with);
-    g_ptr_array_add (r->units, unit);
+    vfpool_unit_init (&unit, r->table, like, entry);
+    vfpool_unit_order (&unit, r->table);
+    if (unit.with)
+      g_hash_table_add (seen, unit.first->function);
+    for (guint k = 0; unit.with && k < unit.with->len; k++)
+      g_hash_table_add (seen, g_ptr_array_index (unit.with, k));
+    if (!vfpool_obstacle_find_but_policy (r->table, like, unit.first, unit.with, &obstacle))
+      add_unit (r, &unit);
   }
 }
 
 static int
 compare_units (gconstpointer a, gconstpointer b) {
-  return (*(Unit *const *)a)->first->rank - (*(Unit *const *)b)->first->rank;
+  return (*(VfpoolUnit *const *)a)->first->rank - (*(VfpoolUnit *const *)b)->first->rank;
 }
 
 /* The edges that lead to and from @class. */
 static void
 join_class (Round *r, ClassNode *class) {
-  const VfpoolEntry *entry = ((Unit *)g_ptr_array_index (class->units, 0))->first;
+  const VfpoolEntry *entry = ((VfpoolUnit *)g_ptr_array_index (class->units, 0))->first;
   const guint none = NONE;
   VfpoolCost cost = nothing;
   const Kind *first = NULL;
@@ -389,8 +404,8 @@ join_class (Round *r, ClassNode *class) {
   }
   cost.tier[VFPOOL_RULE_RESERVED] = !class->what.is_reserved;
   cost.tier[VFPOOL_RULE_REMEMBERED] = class->what.is_remembered;
-  vfpool_flow_add_edge (r->flow, class->node, find_gate (r, first->like, entry, VFPOOL_LEVEL_PF), class->units->len,
-                        &cost, &nothing, (const gint32 *)(void *)class->ranks->data);
+  class->edge = vfpool_flow_add_edge (r->flow, class->node, find_gate (r, first->like, entry, VFPOOL_LEVEL_PF),
+                                      class->units->len, &cost, &nothing, (const gint32 *)(void *)class->ranks->data);
 }
 
 /* The class of what @slot had, if it would do for it. */
@@ -398,7 +413,7 @@ static ClassNode *
 find_had (const Round *r, const SlotNode *slot) {
   for (guint i = 0; slot->had && i < r->classes->len; i++) {
     ClassNode *class = g_ptr_array_index (r->classes, i);
-    if (class->what.sole && contains (g_ptr_array_index (class->units, 0), slot->had)
+    if (class->what.sole && vfpool_unit_contains (g_ptr_array_index (class->units, 0), slot->had)
         && (class->what.kinds >> slot->kind_bit & 1))
       return class;
   }
@@ -440,13 +455,13 @@ build (Round *r) {
 
 /* ---- The answer ---- */
 
-static Unit *
+static VfpoolUnit *
 next_unit (ClassNode *class) {
   return g_ptr_array_index (class->units, class->given++);
 }
 
 static void
-give (Round *r, SlotNode *slot, Unit *unit) {
+give (Round *r, SlotNode *slot, VfpoolUnit *unit) {
   vfpool_table_take (r->table, slot->choice, unit->first->function, unit->with);
 }
 
@@ -479,18 +494,27 @@ give_all (Round *r, guint n) {
   }
 }
 
-int
-vfpool_choose_round (VfpoolTable *table, GPtrArray *choices) {
+/* Serves as many of the first @n of @choices as can be; less than @n: they are not given anything yet. */
+static guint
+serve (VfpoolTable *table, GPtrArray *choices, guint n) {
   g_auto (Round) r;
   guint served = 0;
 
   round_init (&r, table);
-  for (guint i = 0; i < choices->len; i++)
+  for (guint i = 0; i < n; i++)
     add_slot (&r, g_ptr_array_index (choices, i));
   build (&r);
-  while (served < r.slots->len
-         && vfpool_flow_send (r.flow, ((SlotNode *)g_ptr_array_index (r.slots, served))->node, r.sink))
+  while (served < n && vfpool_flow_send (r.flow, ((SlotNode *)g_ptr_array_index (r.slots, served))->node, r.sink)
+         && is_within_limits (&r))
     served++;
-  give_all (&r, served);
-  return (int)served;
+  if (served == n)
+    give_all (&r, n);
+  return served;
+}
+
+int
+vfpool_choose_round (VfpoolTable *table, GPtrArray *choices) {
+  guint n = serve (table, choices, choices->len);
+
+  return (int)(n == choices->len ? n : serve (table, choices, n));
 }

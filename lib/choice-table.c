@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define BLOCK 256    /* entries that are allocated at once */
+#define FIRST_BITS 8 /* of the first index of entries */
+
 /* ---- Where things hang ---- */
 
 /* The number that stands for @what at @level. */
@@ -43,26 +46,52 @@ set_place (VfpoolTable *self, VfpoolEntry *entry, const VfpoolPlace *place, GHas
 /* ---- Entries ---- */
 
 static VfpoolEntry *
-find_key (const VfpoolTable *self, guint64 key) {
-  return g_hash_table_lookup (self->entries, &key);
+entry_at (const VfpoolTable *self, guint i) {
+  return (VfpoolEntry *)g_ptr_array_index (self->blocks, i / BLOCK) + i % BLOCK;
+}
+
+/* Where @key is, or would be. Addresses differ in few bits, so these are spread over all by a multiplication. */
+static VfpoolBucket *
+find_bucket (const VfpoolTable *self, guint64 key) {
+  guint64 mask = ((guint64)1 << self->bits) - 1, i = key * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> (64 - self->bits);
+
+  while (self->buckets[i].entry && self->buckets[i].key != key)
+    i = (i + 1) & mask;
+  return &self->buckets[i];
 }
 
 VfpoolEntry *
 vfpool_table_find (const VfpoolTable *self, const char *address) {
-  return find_key (self, vfpool_address_key (address));
+  return find_bucket (self, vfpool_address_key (address))->entry;
+}
+
+static void
+grow (VfpoolTable *self) {
+  g_free (self->buckets);
+  self->bits++;
+  self->buckets = g_new0 (VfpoolBucket, (gsize)1 << self->bits);
+  for (guint i = 0; i < self->n_entries; i++) {
+    VfpoolEntry *entry = entry_at (self, i);
+    *find_bucket (self, entry->key) = (VfpoolBucket){ entry->key, entry };
+  }
 }
 
 static VfpoolEntry *
 add_entry (VfpoolTable *self, const char *address) {
   guint64 key = vfpool_address_key (address);
-  VfpoolEntry *entry = find_key (self, key);
+  VfpoolEntry *entry = find_bucket (self, key)->entry;
 
   if (entry)
     return entry;
-  entry = g_new0 (VfpoolEntry, 1);
+  if (self->n_entries % BLOCK == 0)
+    g_ptr_array_add (self->blocks, g_new0 (VfpoolEntry, BLOCK));
+  entry = entry_at (self, self->n_entries++);
   entry->key = key;
   memset (entry->level, -1, sizeof entry->level);
-  g_hash_table_insert (self->entries, &entry->key, entry);
+  if (self->n_entries >> (self->bits - 1))
+    grow (self);
+  else
+    *find_bucket (self, key) = (VfpoolBucket){ key, entry };
   return entry;
 }
 
@@ -99,15 +128,20 @@ compare_entries (gconstpointer a, gconstpointer b) {
 
 static void
 rank_entries (VfpoolTable *self) {
-  g_autoptr (GPtrArray) all = g_ptr_array_sized_new (g_hash_table_size (self->entries));
-  GHashTableIter iter;
-  gpointer entry;
+  g_autoptr (GPtrArray) all = g_ptr_array_sized_new (self->n_entries);
+  gboolean is_sorted = TRUE;
 
-  g_hash_table_iter_init (&iter, self->entries);
-  while (g_hash_table_iter_next (&iter, NULL, &entry))
-    if (((VfpoolEntry *)entry)->pool)
-      g_ptr_array_add (all, entry);
-  g_ptr_array_sort (all, compare_entries);
+  for (guint i = 0; i < self->n_entries; i++) {
+    VfpoolEntry *entry = entry_at (self, i);
+
+    if (!entry->pool)
+      continue;
+    is_sorted = is_sorted && (all->len == 0 || entry->key > ((VfpoolEntry *)all->pdata[all->len - 1])->key);
+    g_ptr_array_add (all, entry);
+  }
+  /* Members mostly come PF by PF as the configuration has them, and so by address. */
+  if (!is_sorted)
+    g_ptr_array_sort (all, compare_entries);
   for (guint i = 0; i < all->len; i++)
     ((VfpoolEntry *)g_ptr_array_index (all, i))->rank = (gint32)i;
 }
@@ -193,8 +227,6 @@ note_assignments (VfpoolTable *self) {
 static void
 note_cordons (VfpoolTable *self) {
   g_autoptr (GHashTable) by_address = g_hash_table_new (g_str_hash, g_str_equal);
-  GHashTableIter iter;
-  gpointer value;
 
   if (self->situation->cordons->len == 0)
     return;
@@ -202,9 +234,8 @@ note_cordons (VfpoolTable *self) {
     VfpoolCordon *cordon = g_ptr_array_index (self->situation->cordons, i);
     g_hash_table_insert (by_address, cordon->address, cordon);
   }
-  g_hash_table_iter_init (&iter, self->entries);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    VfpoolEntry *entry = value;
+  for (guint i = 0; i < self->n_entries; i++) {
+    VfpoolEntry *entry = entry_at (self, i);
     if (!entry->function)
       continue;
     entry->cordon = g_hash_table_lookup (by_address, entry->function->address);
@@ -232,10 +263,10 @@ mark_taken (VfpoolTable *self, const VfpoolChoice *choice) {
   VfpoolEntry *entry = vfpool_table_find (self, choice->chosen->address);
 
   if (entry)
-    entry->taken_by = choice->slot;
+    entry->taken_by = choice;
   for (guint i = 0; choice->with && i < choice->with->len; i++) {
     const VfpoolFunction *function = g_ptr_array_index (choice->with, i);
-    vfpool_table_find (self, function->address)->taken_by = choice->slot;
+    vfpool_table_find (self, function->address)->taken_by = choice;
   }
 }
 
@@ -245,7 +276,9 @@ vfpool_table_new (const VfpoolSituation *situation, GArray *choices) {
 
   self->situation = situation;
   self->choices = choices;
-  self->entries = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
+  self->blocks = g_ptr_array_new_with_free_func (g_free);
+  self->bits = FIRST_BITS;
+  self->buckets = g_new0 (VfpoolBucket, (gsize)1 << FIRST_BITS);
   self->mine = g_ptr_array_new ();
   self->sticky = g_ptr_array_new ();
   for (int i = 0; i < VFPOOL_N_LEVELS; i++) {
@@ -269,7 +302,8 @@ void
 vfpool_table_free (VfpoolTable *self) {
   if (!self)
     return;
-  g_hash_table_unref (self->entries);
+  g_ptr_array_unref (self->blocks);
+  g_free (self->buckets);
   g_ptr_array_unref (self->mine);
   g_ptr_array_unref (self->sticky);
   for (int i = 0; i < VFPOOL_N_LEVELS; i++) {
@@ -295,38 +329,51 @@ typedef struct {
   const char *one;
 } Count;
 
+/* Which one is told does not depend on the order of what is looked at. */
+static void
+count_one (Count *count, const char *address) {
+  count->n++;
+  if (!count->one || vfpool_address_compare (address, count->one) < 0)
+    count->one = address;
+}
+
 static void
 count_function (const VfpoolTable *self, const VfpoolFunction *function, gboolean only_new, Count *count) {
   const VfpoolEntry *entry = vfpool_table_find (self, function->address);
 
   if (!entry || entry->level[count->level] != count->number || (only_new && entry->lease))
     return;
-  count->n++;
-  count->one = function->address;
+  count_one (count, function->address);
 }
 
-/* What goes to slots of this request. @pool: (nullable): of that pool only. @only_new: without what the guest holds. */
+/* What goes to other slots of this request than @choice's, as far as they are served before or together with it. @pool: (nullable):
+ * of that pool only. @only_new: without what the guest holds. @together: whether those of the same stage count. */
 static void
-count_chosen (const VfpoolTable *self, const VfpoolChoice *except, const VfpoolPool *pool, gboolean only_new,
-              Count *count) {
-  for (guint i = 0; i < self->choices->len; i++) {
-    const VfpoolChoice *choice = &g_array_index (self->choices, VfpoolChoice, i);
+count_chosen (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolPool *pool, gboolean only_new,
+              gboolean together, Count *count) {
+  guint stage = choice->stage;
 
-    if (choice == except || !choice->chosen || (pool && choice->pool != pool))
+  for (guint i = 0; i < self->choices->len; i++) {
+    const VfpoolChoice *other = &g_array_index (self->choices, VfpoolChoice, i);
+    gboolean is_before = other->stage < stage || other->stage == 0;
+
+    if (other == choice || !other->chosen || (pool && other->pool != pool)
+        || (!is_before && !(together && other->stage == stage)))
       continue;
-    count_function (self, choice->chosen, only_new, count);
-    for (guint k = 0; choice->with && k < choice->with->len; k++)
-      count_function (self, g_ptr_array_index (choice->with, k), only_new, count);
+    count_function (self, other->chosen, only_new, count);
+    /* One unit costs the network one more, whatever goes with it. */
+    for (guint k = 0; is_before && other->with && k < other->with->len; k++)
+      count_function (self, g_ptr_array_index (other->with, k), only_new, count);
   }
 }
 
 guint
-vfpool_table_weight (const VfpoolTable *self, const VfpoolEntry *entry, VfpoolLevel level, const VfpoolChoice *except) {
+vfpool_table_weight (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolEntry *entry, VfpoolLevel level) {
   Count count = { .number = entry->level[level], .level = level };
 
   if (count.number < 0)
     return 0;
-  count_chosen (self, except, NULL, TRUE, &count);
+  count_chosen (self, choice, NULL, TRUE, choice->policy.placement != VFPOOL_PLACEMENT_PACK, &count);
   return g_array_index (self->weights[level], guint, count.number) + count.n;
 }
 
@@ -344,13 +391,29 @@ vfpool_table_mine_at (const VfpoolTable *self, const VfpoolChoice *choice, const
     /* What goes to a slot of this request is counted with these. */
     if (!held || held->taken_by || held->level[level] != count.number || strcmp (lease->pool, choice->pool->name) != 0)
       continue;
-    count.n++;
-    count.one = lease->address;
+    count_one (&count, lease->address);
   }
-  count_chosen (self, choice, choice->pool, FALSE, &count);
+  count_chosen (self, choice, choice->pool, FALSE, TRUE, &count);
   if (one)
     *one = count.one;
   return count.n;
+}
+
+guint
+vfpool_table_count_mine (const VfpoolTable *self, const VfpoolPool *pool) {
+  guint n = 0;
+
+  for (guint i = 0; i < self->mine->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (self->mine, i);
+    const VfpoolEntry *entry = vfpool_table_find (self, lease->address);
+    n += strcmp (lease->pool, pool->name) == 0 && !(entry && entry->taken_by);
+  }
+  for (guint i = 0; i < self->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (self->choices, VfpoolChoice, i);
+    if (choice->pool == pool)
+      n += 1 + (choice->with ? choice->with->len : 0);
+  }
+  return n;
 }
 
 static guint

@@ -25,14 +25,23 @@ typedef struct {
   const VfpoolAssignment *remembered;   /* the last other guest, or other slot, that had it, or NULL */
   const VfpoolCordon *cordon;           /* its own or its PF's, or NULL */
   const VfpoolReservation *reservation; /* or NULL */
-  const VfpoolSlot *taken_by;           /* the slot of this request that it goes to, or NULL */
+  const VfpoolChoice *taken_by;         /* whose slot it goes to in this request, or NULL */
   gint32 rank;                          /* among the candidates, by address */
 } VfpoolEntry;
+
+/* Entries by their keys: open addressing, at most half full. */
+typedef struct {
+  guint64 key;
+  VfpoolEntry *entry; /* NULL: nothing is here */
+} VfpoolBucket;
 
 typedef struct {
   const VfpoolSituation *situation;
   GArray *choices;
-  GHashTable *entries;                  /* key -> VfpoolEntry */
+  GPtrArray *blocks; /* of arrays of VfpoolEntry: all entries, where they stay */
+  guint n_entries;
+  VfpoolBucket *buckets;
+  guint bits;                           /* there are 2 to the power of it */
   GPtrArray *mine;                      /* of VfpoolLease: the guest's own, quarantined ones left out */
   GPtrArray *sticky;                    /* by choice: the VfpoolEntry that the guest had in that slot, or NULL */
   GArray *weights[VFPOOL_N_LEVELS];     /* of guint, by number: how many VFs are handed out there */
@@ -47,13 +56,18 @@ VfpoolEntry *vfpool_table_find (const VfpoolTable *self, const char *address);
 /* What @choice serves is @functions, besides what is noted of others. */
 void vfpool_table_take (VfpoolTable *self, VfpoolChoice *choice, VfpoolFunction *chosen, GPtrArray *with);
 
-/* How many VFs are handed out where @entry hangs, counting what goes to slots of this request other than @except's. */
-guint vfpool_table_weight (const VfpoolTable *self, const VfpoolEntry *entry, VfpoolLevel level,
-                           const VfpoolChoice *except);
-/* How many VFs of @choice's pool the guest has there, in other slots than @choice's. @one: (out) (nullable): one of them. */
+/* How many VFs are handed out where @entry hangs, as @choice's slot sees it: with what slots before it got; and, where VFs are
+ * spread, with one for each slot that is served together with it. (That packed VFs draw others of the same request after them
+ * would be a cost that falls with each unit.) */
+guint vfpool_table_weight (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolEntry *entry,
+                           VfpoolLevel level);
+/* How many VFs of @choice's pool the guest has there, in other slots than @choice's; counted likewise, whether VFs are spread or
+ * packed. @one: (out) (nullable): one of them. */
 guint vfpool_table_mine_at (const VfpoolTable *self, const VfpoolChoice *choice, const VfpoolEntry *entry,
                             VfpoolLevel level, const char **one);
 
+/* How many VFs of @pool the guest would have with all slots served. */
+guint vfpool_table_count_mine (const VfpoolTable *self, const VfpoolPool *pool);
 /* Whether the guest that asks is the one of @kind and @id. */
 gboolean vfpool_table_is_mine (const VfpoolTable *self, VfpoolGuestKind kind, const char *id);
 /* How many free VFs of @pool are kept for other guests by number. @whom: (out) (nullable): one of these. */
@@ -88,15 +102,36 @@ typedef struct {
   const VfpoolFunction *mate;     /* who stands in the way in its group */
 } VfpoolObstacle;
 
+/* What is handed out as one: a VF and what goes with it. */
+typedef struct {
+  VfpoolEntry *first; /* who is leased for the slot */
+  GPtrArray *with;    /* of VfpoolFunction, by address; or NULL */
+} VfpoolUnit;
+
+/* The unit that @entry would be given in, first; vfpool_unit_clear(). */
+void vfpool_unit_init (VfpoolUnit *self, const VfpoolTable *table, const VfpoolChoice *choice, VfpoolEntry *entry);
+void vfpool_unit_clear (VfpoolUnit *self);
+/* Makes the one with the lowest address the first: a unit is then the same by whichever of it it was found. */
+void vfpool_unit_order (VfpoolUnit *self, const VfpoolTable *table);
+gboolean vfpool_unit_contains (const VfpoolUnit *self, const VfpoolEntry *entry);
+/* Whether any of it is kept for a guest by address; is what another guest, or another slot, had (@whose: (out) (nullable)). */
+gboolean vfpool_unit_is_reserved (const VfpoolUnit *self, const VfpoolTable *table);
+gboolean vfpool_unit_is_remembered (const VfpoolUnit *self, const VfpoolTable *table, const VfpoolAssignment **whose);
+
 /* Whether @entry, with @with (nullable), cannot be given to @choice's slot. @obstacle: (out): the first reason. */
 gboolean vfpool_obstacle_find (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
                                GPtrArray *with, VfpoolObstacle *obstacle);
+/* Likewise, but for what does not suit the guest by its NUMA nodes and anti-affinity. */
+gboolean vfpool_obstacle_find_but_policy (const VfpoolTable *table, const VfpoolChoice *choice,
+                                          const VfpoolEntry *entry, GPtrArray *with, VfpoolObstacle *obstacle);
 /* The reason in words, as the end of a sentence that begins with @entry's address, for g_free(). */
 char *vfpool_obstacle_describe (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry,
                                 const VfpoolObstacle *obstacle);
 
-/* What has to be leased together with @entry for @choice, or NULL: nothing; for g_ptr_array_unref(). */
-GPtrArray *vfpool_choice_companions (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolEntry *entry);
+/* ---- Explaining (choice-explain.c) ---- */
+
+/* As vfpool_choose_explain(), of a table that has all that was chosen so far; the first @at_most verdicts. */
+GPtrArray *vfpool_table_explain (VfpoolTable *table, guint i, guint at_most);
 
 /* ---- Serving (choice-round.c) ---- */
 
@@ -107,3 +142,4 @@ GPtrArray *vfpool_choice_companions (const VfpoolTable *table, const VfpoolChoic
 int vfpool_choose_round (VfpoolTable *table, GPtrArray *choices);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VfpoolTable, vfpool_table_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VfpoolUnit, vfpool_unit_clear)

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define REASONS_SHOWN 8 /* a refusal has to fit the error line of a VM's start; `vfpool plan` shows the rest */
+#define REASONS_LOOKED_AT 64 /* this is done under the ledger's lock */
+#define REASONS_SHOWN 8      /* a refusal has to fit the error line of a VM's start; `vfpool plan` shows the rest */
 
 const char *
 vfpool_rule_to_string (VfpoolRule rule) {
@@ -44,10 +45,10 @@ count_alike (GPtrArray *verdicts, guint i) {
 
 /* Why each of the candidates is refused, those with the same reason as one. */
 static char *
-list_reasons (const VfpoolSituation *situation, GArray *choices, guint at) {
-  g_autoptr (GPtrArray) verdicts = vfpool_choose_explain (situation, choices, at);
+list_reasons (VfpoolTable *table, const VfpoolChoice *choice) {
+  guint at = (guint)(choice - &g_array_index (table->choices, VfpoolChoice, 0)), shown = 0, told = 0;
+  g_autoptr (GPtrArray) verdicts = vfpool_table_explain (table, at, REASONS_LOOKED_AT);
   GString *reasons = g_string_new (NULL);
-  guint shown = 0, told = 0;
 
   for (guint i = 0; i < verdicts->len && shown < REASONS_SHOWN; i++) {
     const VfpoolVerdict *verdict = g_ptr_array_index (verdicts, i);
@@ -61,16 +62,15 @@ list_reasons (const VfpoolSituation *situation, GArray *choices, guint at) {
     g_string_append_printf (reasons, " %s", verdict->reason);
     told += n;
   }
-  if (told < verdicts->len)
-    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", verdicts->len - told);
+  if (told < choice->candidates->len)
+    g_string_append_printf (reasons, "; and %u more, see `vfpool plan`", choice->candidates->len - told);
   return g_string_free (reasons, FALSE);
 }
 
 static gboolean
 fail_slot (VfpoolTable *table, const VfpoolChoice *choice, GError **error) {
   const VfpoolRequest *request = table->situation->request;
-  guint at = (guint)(choice - &g_array_index (table->choices, VfpoolChoice, 0));
-  g_autofree char *reasons = list_reasons (table->situation, table->choices, at);
+  g_autofree char *reasons = list_reasons (table, choice);
   g_autofree char *guest = vfpool_guest_describe (request->kind, request->id, request->name);
 
   if (choice->slot->address)
@@ -83,23 +83,6 @@ fail_slot (VfpoolTable *table, const VfpoolChoice *choice, GError **error) {
   return FALSE;
 }
 
-static guint
-count_of_pool (const VfpoolTable *table, const VfpoolPool *pool) {
-  guint n = 0;
-
-  for (guint i = 0; i < table->mine->len; i++) {
-    const VfpoolLease *lease = g_ptr_array_index (table->mine, i);
-    const VfpoolEntry *entry = vfpool_table_find (table, lease->address);
-    n += strcmp (lease->pool, pool->name) == 0 && !(entry && entry->taken_by);
-  }
-  for (guint i = 0; i < table->choices->len; i++) {
-    const VfpoolChoice *choice = &g_array_index (table->choices, VfpoolChoice, i);
-    if (choice->pool == pool)
-      n += 1 + (choice->with ? choice->with->len : 0);
-  }
-  return n;
-}
-
 /* Counted with what goes together, so before (where one more slot is too many anyway) and after choosing. */
 static gboolean
 check_quotas (const VfpoolTable *table, GError **error) {
@@ -107,7 +90,7 @@ check_quotas (const VfpoolTable *table, GError **error) {
 
   for (guint i = 0; i < table->choices->len; i++) {
     const VfpoolPool *pool = g_array_index (table->choices, VfpoolChoice, i).pool;
-    guint n = pool->quota ? count_of_pool (table, pool) : 0;
+    guint n = pool->quota ? vfpool_table_count_mine (table, pool) : 0;
     g_autofree char *guest = NULL;
 
     if (n <= pool->quota)
@@ -124,23 +107,30 @@ check_quotas (const VfpoolTable *table, GError **error) {
 /* ---- Choosing ---- */
 
 static gboolean
-choose_address (VfpoolTable *table, VfpoolChoice *choice, GError **error) {
-  const VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
-  g_autoptr (GPtrArray) with = entry && entry->function ? vfpool_choice_companions (table, choice, entry) : NULL;
+choose_address (VfpoolTable *table, VfpoolChoice *choice, guint stage, GError **error) {
+  VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
+  g_auto (VfpoolUnit) unit = { NULL, NULL };
   VfpoolObstacle obstacle;
 
-  if (!entry || !entry->function || vfpool_obstacle_find (table, choice, entry, with, &obstacle))
+  choice->stage = stage;
+  if (entry && entry->function)
+    vfpool_unit_init (&unit, table, choice, entry);
+  if (!unit.first || vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle))
     return fail_slot (table, choice, error);
-  vfpool_table_take (table, choice, entry->function, with);
+  vfpool_table_take (table, choice, entry->function, unit.with);
   return TRUE;
 }
 
 /* What is given may make way for its neighbours in the IOMMU group: so who was left over is served once more. */
 static gboolean
-serve (VfpoolTable *table, GPtrArray *round, GError **error) {
+serve (VfpoolTable *table, GPtrArray *round, guint *stage, GError **error) {
   while (round->len > 0) {
-    int served = vfpool_choose_round (table, round);
+    int served;
 
+    ++*stage;
+    for (guint i = 0; i < round->len; i++)
+      ((VfpoolChoice *)g_ptr_array_index (round, i))->stage = *stage;
+    served = vfpool_choose_round (table, round);
     if (served == 0)
       return fail_slot (table, g_ptr_array_index (round, 0), error);
     g_ptr_array_remove_range (round, 0, (guint)served);
@@ -149,7 +139,7 @@ serve (VfpoolTable *table, GPtrArray *round, GError **error) {
 }
 
 static gboolean
-choose_pools (VfpoolTable *table, gboolean whole_devices, GError **error) {
+choose_pools (VfpoolTable *table, gboolean whole_devices, guint *stage, GError **error) {
   g_autoptr (GPtrArray) round = g_ptr_array_new ();
 
   for (guint i = 0; i < table->choices->len; i++) {
@@ -158,22 +148,28 @@ choose_pools (VfpoolTable *table, gboolean whole_devices, GError **error) {
     if (choice->chosen || choice->slot->address || choice->slot->all_functions != whole_devices)
       continue;
     g_ptr_array_add (round, choice);
-    if (round->len == VFPOOL_ROUND_MAX && !serve (table, round, error))
+    if (round->len == VFPOOL_ROUND_MAX && !serve (table, round, stage, error))
       return FALSE;
   }
-  return serve (table, round, error);
+  return serve (table, round, stage, error);
 }
 
 gboolean
 vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error) {
   g_autoptr (VfpoolTable) table = vfpool_table_new (situation, choices);
+  guint stage = 0;
 
+  for (guint i = 0; i < choices->len; i++) {
+    VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
+    choice->stage = choice->chosen ? 0 : G_MAXUINT;
+  }
   if (!check_quotas (table, error))
     return FALSE;
   for (guint i = 0; i < choices->len; i++) {
     VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
-    if (!choice->chosen && choice->slot->address && !choose_address (table, choice, error))
+    if (!choice->chosen && choice->slot->address && !choose_address (table, choice, ++stage, error))
       return FALSE;
   }
-  return choose_pools (table, TRUE, error) && choose_pools (table, FALSE, error) && check_quotas (table, error);
+  return choose_pools (table, TRUE, &stage, error) && choose_pools (table, FALSE, &stage, error)
+         && check_quotas (table, error);
 }

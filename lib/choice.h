@@ -49,10 +49,13 @@ typedef struct {
   const VfpoolNumbers *sockets; /* all nodes of their sockets; NULL with @nodes */
   int only_node;                /* the node of a device whose node is unknown; -1: the host has several */
   GPtrArray
-      *candidates; /* of VfpoolFunction, with mates, host_use and place loaded; of a slot that asks for an address: it,
-                                   and what may have to go with it */
+      *candidates; /* of VfpoolFunction, with mates, host_use and place loaded; of a slot that asks for an address:
+                             it, and what may have to go with it */
   VfpoolFunction *chosen; /* the answer; set before the call when the guest keeps what it has */
   GPtrArray *with;        /* of VfpoolFunction: what has to be leased together with it, or NULL */
+  guint
+      stage; /* set by vfpool_choose(): when it was served. A later stage finds taken what an earlier one got, slots of
+                             one stage are served together; 0: the guest has it already; G_MAXUINT: not at all */
 } VfpoolChoice;
 
 void vfpool_choice_clear (gpointer choice); /* frees @with */

@@ -256,7 +256,9 @@ is_asked (World *self, const VfpoolFunction *f, const char *address) {
   for (guint i = 0; i < self->functions->len; i++)
     if (strcmp (((VfpoolFunction *)self->functions->pdata[i])->address, address) == 0)
       asked = self->functions->pdata[i];
-  return f == asked || (self->pools[0].groups_together && asked && f->iommu_group == asked->iommu_group);
+  return f == asked
+         || (self->pools[0].groups_together && asked && f->iommu_group == asked->iommu_group
+             && g_ptr_array_find (self->lan, f, NULL));
 }
 
 void
@@ -353,7 +355,15 @@ world_finish (World *self) {
       if (group->pdata[k] != f)
         g_ptr_array_add (f->mates, group->pdata[k]);
   }
-  self->situation = (VfpoolSituation){ self->request, self->leases, self->assignments, self->cordons, NULL };
+  g_clear_pointer (&self->by_address, g_hash_table_unref);
+  self->by_address = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < self->functions->len; i++) {
+    VfpoolFunction *f = self->functions->pdata[i];
+    if (f->pf)
+      g_hash_table_insert (self->by_address, f->address, (gpointer)f->place);
+  }
+  self->situation =
+      (VfpoolSituation){ self->request, self->leases, self->assignments, self->cordons, self->by_address };
 }
 
 void
@@ -365,6 +375,7 @@ world_free (World *self) {
     g_ptr_array_unref (self->pools[i].reservations);
     vfpool_numbers_free (self->pools[i].numa_nodes);
   }
+  g_hash_table_unref (self->by_address);
   g_array_unref (self->choices);
   g_ptr_array_unref (self->lan);
   g_ptr_array_unref (self->san);

@@ -17,6 +17,7 @@
 
 typedef struct {
   GPtrArray *functions, *lan, *san, *leases, *assignments, *cordons, *places, *sets;
+  GHashTable *by_address; /* places of all VFs, as the snapshot has them */
   GArray *choices;
   VfpoolPool pools[2]; /* lan, san */
   VfpoolRequest *request;
