@@ -35,7 +35,7 @@ static void
 check_pf (Check *check, const VfpoolPfConfig *config) {
   g_autoptr (GError) local = NULL;
 
-  if (!vfpool_host_check_pf (check->host, config, &local))
+  if (!vfpool_host_check_pf (check->host, check->self->config, config, &local))
     complain (check, local->code, "%s", local->message);
 }
 

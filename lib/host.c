@@ -166,25 +166,6 @@ vfpool_host_vfs_of (VfpoolHost *self, const char *pf) {
   return vfs;
 }
 
-gboolean
-vfpool_host_check_pf (VfpoolHost *self, const VfpoolPfConfig *config, GError **error) {
-  const VfpoolFunction *pf = vfpool_host_function (self, config->address);
-
-  if (!pf)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: there is no PCI device %s on this host",
-                 config->file, config->line, config->address);
-  else if (pf->totalvfs < 0)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
-                 "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
-                 config->file, config->line, config->address);
-  else if (config->numvfs > pf->totalvfs)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most",
-                 config->file, config->line, config->numvfs, config->address, pf->totalvfs);
-  else
-    return TRUE;
-  return FALSE;
-}
-
 static void
 add_once (GPtrArray *functions, VfpoolFunction *f) {
   if (f && !g_ptr_array_find (functions, f, NULL))
@@ -234,4 +215,29 @@ vfpool_host_pool_of (const VfpoolConfig *config, const VfpoolFunction *function)
     if (vfpool_host_pool_has (g_ptr_array_index (config->pools, i), function))
       return ((const VfpoolPool *)g_ptr_array_index (config->pools, i))->name;
   return NULL;
+}
+
+gboolean
+vfpool_host_check_pf (VfpoolHost *self, const VfpoolConfig *config, const VfpoolPfConfig *pf, GError **error) {
+  const VfpoolFunction *f = vfpool_host_function (self, pf->address);
+  const char *pool = f ? vfpool_host_pool_of (config, f) : NULL;
+
+  if (!f)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: there is no PCI device %s on this host",
+                 pf->file, pf->line, pf->address);
+  else if (f->totalvfs < 0)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
+                 "%s:%d: %s cannot have VFs: it is no SR-IOV physical function, or SR-IOV is off in the firmware",
+                 pf->file, pf->line, pf->address);
+  else if (pf->numvfs > f->totalvfs)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG, "%s:%d: numvfs=%d, but %s can have %d VFs at most",
+                 pf->file, pf->line, pf->numvfs, pf->address, f->totalvfs);
+  else if (pf->numvfs > 0 && pool)
+    g_set_error (
+        error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG,
+        "%s:%d: numvfs=%d, but %s lies in the pool '%s' as a whole: its VFs or itself can be handed out, not both",
+        pf->file, pf->line, pf->numvfs, pf->address, pool);
+  else
+    return TRUE;
+  return FALSE;
 }

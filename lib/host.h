@@ -67,8 +67,8 @@ char **vfpool_host_addresses (VfpoolHost *self);
 char **vfpool_host_vf_addresses (VfpoolHost *self, const char *pf);
 /* The VFs of @pf by index, as VfpoolFunction (not owned), for g_ptr_array_unref(); empty when it has none. */
 GPtrArray *vfpool_host_vfs_of (VfpoolHost *self, const char *pf);
-/* Whether the PF that @config speaks of exists and can have so many VFs; BAD_CONFIG names file and line. */
-gboolean vfpool_host_check_pf (VfpoolHost *self, const VfpoolPfConfig *config, GError **error);
+/* Whether @pf of @config exists, can have so many VFs, and is not itself what is handed out; BAD_CONFIG names file and line. */
+gboolean vfpool_host_check_pf (VfpoolHost *self, const VfpoolConfig *config, const VfpoolPfConfig *pf, GError **error);
 /* The members of @pool that exist now, in the order of the configuration, each once: as above. */
 GPtrArray *vfpool_host_members (VfpoolHost *self, const VfpoolPool *pool);
 /* The network interface of the function at @bdf (the first by name when there are several), or NULL; for g_free(). */

@@ -177,6 +177,17 @@ change_numvfs (Up *up, const VfpoolFunction *pf, int wanted, GError **error) {
   return ok;
 }
 
+/* A PF that was handed out as a whole, by a pool that it has been taken out of since. Nobody can lease it any more. */
+static gboolean
+check_not_leased (Up *up, const char *pf, GError **error) {
+  VfpoolLedger *ledger = vfpool_handle_ledger (up->self, error);
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  if (!ledger || !vfpool_ledger_find (ledger, pf, &lease, error))
+    return FALSE;
+  return !lease || fail_held (lease, error);
+}
+
 static gboolean
 make_vfs (Up *up, const VfpoolPfConfig *config, GError **error) {
   VfpoolFunction *pf = vfpool_host_function (up->host, config->address);
@@ -184,13 +195,13 @@ make_vfs (Up *up, const VfpoolPfConfig *config, GError **error) {
   g_autoptr (GError) local = NULL;
   gboolean ok;
 
-  if (!vfpool_host_check_pf (up->host, config, error))
+  if (!vfpool_host_check_pf (up->host, up->self->config, config, error))
     return FALSE;
   if (config->numvfs < 0 || config->numvfs == pf->numvfs)
     return TRUE;
   vfs = vfpool_host_vfs_of (up->host, pf->address);
-  ok =
-      hold (up, vfs, FALSE, &local) && check_unused (up, vfs, &local) && change_numvfs (up, pf, config->numvfs, &local);
+  ok = check_not_leased (up, pf->address, &local) && hold (up, vfs, FALSE, &local) && check_unused (up, vfs, &local)
+       && change_numvfs (up, pf, config->numvfs, &local);
   if (!let_go (up, ok ? &local : NULL))
     ok = FALSE;
   if (!ok)

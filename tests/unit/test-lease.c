@@ -561,6 +561,29 @@ test_killed_up_and_host_use (void **state) {
   assert_string_equal (driver, "(null)");
 }
 
+/* A PF is handed out as a whole, or its VFs are: no VFs are made of one that a guest has. */
+static void
+test_up_and_whole_pf (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+
+  fixture_add_pf (t->fx, "0000:03", 0, "vfio-pci", 30);
+  fixture_set_driver (t->fx, "0000:03:00.0", "vfio-pci");
+  fixture_config (t->fx, "[pool whole]\nmembers=address=0000:03:00.0\n");
+  reopen (t);
+  assert_acquires (t, "a", "s0=whole", "0000:03:00.0");
+  fixture_config (t->fx, "[pf 0000:03:00.0]\nnumvfs=2\n[pool whole]\nmembers=address=0000:03:00.0\n");
+  reopen (t);
+  assert_false (vfpool_up (t->vfpool, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_CONFIG, "lies in the pool 'whole' as a whole");
+  assert_false (vfpool_check (t->vfpool, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_CONFIG, ":1: numvfs=2, but 0000:03:00.0 lies in the pool 'whole'");
+  fixture_config (t->fx, "[pf 0000:03:00.0]\nnumvfs=2\n[pool vfs]\nmembers=pf=0000:03:00.0\n");
+  reopen (t);
+  assert_false (vfpool_up (t->vfpool, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:03:00.0 is active for manual/a (name); release it first");
+}
+
 /* Nothing that could not be parked is passed over in silence: the first is the error, the others are told. */
 static void
 test_up_tells_all (void **state) {
@@ -1025,6 +1048,7 @@ main (void) {
     TEST (test_up_after_killed_up),
     TEST (test_killed_up_and_open),
     TEST (test_killed_up_and_host_use),
+    TEST (test_up_and_whole_pf),
     TEST (test_up_tells_all),
     TEST (test_status),
     TEST (test_status_out_of_pool),
