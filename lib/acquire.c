@@ -127,10 +127,10 @@ free_slot (gpointer data) {
   g_free (slot);
 }
 
-/* Whether several VFs may be leased for the slot of @choice. */
+/* Whether the guest may have several VFs in the slot of @choice. */
 static gboolean
-may_bring_others (const VfpoolChoice *choice) {
-  return choice->slot->all_functions || choice->pool->groups_together;
+has_others (const VfpoolChoice *choice) {
+  return choice->chosen && (choice->slot->all_functions || choice->pool->groups_together);
 }
 
 /* Whether @name is "SLOT-1", "SLOT-2" ... of @slot, and no slot of the request. */
@@ -204,25 +204,22 @@ forget_others (Acquire *a) {
   a->with = g_ptr_array_new_with_free_func (free_slot);
 }
 
-/* What the guest holds besides what it has in slot @i is kept with it, or goes with it. */
+/* What was leased together with what the guest has in slot @i is kept with it. A lease that only has such a name, because the
+ * guest asked for it by itself, is left alone. */
 static gboolean
 settle_others (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **error) {
-  const VfpoolSlot *slot = g_array_index (a->choices, VfpoolChoice, i).slot;
-
   for (guint k = 0; k < leases->len && !*again; k++) {
     VfpoolLease *lease = g_ptr_array_index (leases, k);
+    const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+    VfpoolFunction *function = vfpool_snapshot_candidate (choice, lease->address);
 
-    if (!is_name_of_other (a, slot, lease->slot) || find_slot_lease (a, leases, lease->slot) != lease)
+    if (!function || !vfpool_choice_is_together (choice, choice->chosen, function)
+        || !is_name_of_other (a, choice->slot, lease->slot) || find_slot_lease (a, leases, lease->slot) != lease)
       continue;
     add_other (a, i, g_strdup (lease->slot), NULL);
-    if (g_array_index (a->choices, VfpoolChoice, i).chosen) {
-      g_ptr_array_set_size (a->held, (int)a->choices->len);
-      if (!settle_slot (a, a->choices->len - 1, leases, again, error))
-        return FALSE;
-      continue;
-    }
-    *again = TRUE;
-    return vfpool_release_as (a->self, lease, "released", "the VF that it was leased with was given back", error);
+    g_ptr_array_set_size (a->held, (int)a->choices->len);
+    if (!settle_slot (a, a->choices->len - 1, leases, again, error))
+      return FALSE;
   }
   return TRUE;
 }
@@ -243,7 +240,7 @@ settle (Acquire *a, gboolean *again, GError **error) {
     if (!settle_slot (a, i, leases, again, error))
       return FALSE;
   for (guint i = 0; leases && i < a->n_slots && !*again; i++)
-    if (may_bring_others (&g_array_index (a->choices, VfpoolChoice, i)) && !settle_others (a, i, leases, again, error))
+    if (has_others (&g_array_index (a->choices, VfpoolChoice, i)) && !settle_others (a, i, leases, again, error))
       return FALSE;
   return leases != NULL;
 }

@@ -30,6 +30,14 @@ is_same_device (const VfpoolFunction *a, const VfpoolFunction *b) {
   return !a->pf && !b->pf && dot && strncmp (a->address, b->address, (size_t)(dot - a->address) + 1) == 0;
 }
 
+gboolean
+vfpool_choice_is_together (const VfpoolChoice *choice, const VfpoolFunction *function, const VfpoolFunction *other) {
+  return function != other
+         && ((choice->pool->groups_together && function->iommu_group >= 0
+              && function->iommu_group == other->iommu_group)
+             || (choice->slot->all_functions && is_same_device (function, other)));
+}
+
 /* Adds @other, unless it is the guest's already: then it stays as it is. */
 static void
 add_companion (const VfpoolTable *table, const VfpoolChoice *choice, VfpoolFunction *other, GPtrArray **with) {
@@ -55,7 +63,7 @@ find_companions (const VfpoolTable *table, const VfpoolChoice *choice, const Vfp
     add_companion (table, choice, g_ptr_array_index (f->mates, i), &with);
   for (guint i = 0; choice->slot->all_functions && !f->pf && i < choice->candidates->len; i++) {
     VfpoolFunction *other = g_ptr_array_index (choice->candidates, i);
-    if (other != f && is_same_device (f, other))
+    if (vfpool_choice_is_together (choice, f, other))
       add_companion (table, choice, other, &with);
   }
   return with;

@@ -60,6 +60,10 @@ typedef struct {
 
 void vfpool_choice_clear (gpointer choice); /* frees @with */
 
+/* Whether @choice wants @other leased together with @function, two members of its pool. */
+gboolean vfpool_choice_is_together (const VfpoolChoice *choice, const VfpoolFunction *function,
+                                    const VfpoolFunction *other);
+
 /**
  * vfpool_choose: serves all slots, or none.
  * @choices: of VfpoolChoice; `chosen` and `with` are filled in where `chosen` is NULL

@@ -262,7 +262,7 @@ const char *vfpool_lease_get_slot (const VfpoolLease *self);
 const char *vfpool_lease_get_address (const VfpoolLease *self); /* the VF's BDF */
 const char *vfpool_lease_get_pool (const VfpoolLease *self);
 VfpoolLeaseState vfpool_lease_get_state (const VfpoolLease *self);
-const char *vfpool_lease_get_mac (const VfpoolLease *self); /* (nullable): the MAC asked for */
+const char *vfpool_lease_get_mac (const VfpoolLease *self); /* (nullable): the MAC asked for, or made */
 int vfpool_lease_get_vlan (const VfpoolLease *self);        /* the VLAN asked for, or VFPOOL_VLAN_UNSET */
 gint64 vfpool_lease_get_since (const VfpoolLease *self);    /* when acquired, microseconds since 1970 UTC */
 
@@ -278,12 +278,12 @@ gboolean vfpool_lease_is_by_pool (const VfpoolLease *self);
  * vfpool_acquire:
  * @request: what the guest asks for
  *
- * Serves all slots of @request or none. Each VF is chosen, leased (`reserved`), given its MAC and VLAN through its PF,
+ * Serves all slots of @request or none, over all of them as the pools' policies prefer. Each VF is chosen, leased (`reserved`), given its MAC and VLAN through its PF,
  * bound to vfio-pci, read back, and then `active`. A slot that the guest already holds keeps its VF; it is prepared
  * again unless the guest has it open. A failure half-way is undone before the call returns.
  *
- * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, for
- * g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.
+ * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, then those of what had to be
+ * leased together with them (in slots of their own: "SLOT-1" ...), for g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.
  */
 GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error);
 

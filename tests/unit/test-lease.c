@@ -561,6 +561,33 @@ test_killed_up_and_host_use (void **state) {
   assert_string_equal (driver, "(null)");
 }
 
+/* VFs of one group are leased together, kept together and given back together; what else the guest holds is not touched. */
+static void
+test_groups_together (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) lease = NULL;
+  GError *error = NULL;
+
+  for (int i = 0; i < 3; i++) {
+    g_autofree char *bdf = g_strdup_printf ("0000:05:00.%d", i);
+    fixture_add_function (t->fx, bdf, "vfio-pci", i < 2 ? 50 : 51, -1, 0x010600);
+  }
+  fixture_config (t->fx, "[pool chips]\nmembers=address=0000:05:00.0; address=0000:05:00.1; address=0000:05:00.2\n"
+                         "shared-groups=together\n[pool lan]\nmembers=pf=0000:01:00.0\n");
+  reopen (t);
+  assert_acquires (t, "a", "s0-1=lan", "0000:01:10.0");
+  assert_acquires (t, "a", "s0=chips", "0000:05:00.0 0000:05:00.1");
+  lease = find (t, "0000:05:00.1");
+  assert_string_equal (lease->slot, "s0-2");
+  assert_acquires (t, "a", "s0=chips", "0000:05:00.0 0000:05:00.1");
+  assert_int_equal (count_leases (t), 3);
+  assert_acquires (t, "b", "s0=chips", "0000:05:00.2");
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "c", "s0=chips", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "0000:05:00.0 is held by manual/a");
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", NULL));
+  assert_int_equal (count_leases (t), 1);
+}
+
 /* A PF is handed out as a whole, or its VFs are: no VFs are made of one that a guest has. */
 static void
 test_up_and_whole_pf (void **state) {
@@ -1048,6 +1075,7 @@ main (void) {
     TEST (test_up_after_killed_up),
     TEST (test_killed_up_and_open),
     TEST (test_killed_up_and_host_use),
+    TEST (test_groups_together),
     TEST (test_up_and_whole_pf),
     TEST (test_up_tells_all),
     TEST (test_status),
