@@ -315,14 +315,16 @@ class AcquireFolding(Acquire):
 
     def begin(self):
         super().begin()
-        # Until the ledger as it was kept is one that the next acquire folds.
-        grown = True
-        while grown:
+        # Until the ledger as it was kept is one that the next acquire folds, which is when the database itself is written.
+        for _ in range(100):
             keep_ledger()
-            before = os.path.getsize(f"{LEDGER}/ledger.db-wal")
+            before = os.stat(f"{LEDGER}/ledger.db").st_mtime_ns
             self.world.acquire()
-            grown = os.path.getsize(f"{LEDGER}/ledger.db-wal") >= before
+            is_folded = os.stat(f"{LEDGER}/ledger.db").st_mtime_ns != before
             self.world.release()
+            if is_folded:
+                return
+        raise Broken("no acquire folds the ledger's log")
 
     def arrange(self):
         bring_ledger()
