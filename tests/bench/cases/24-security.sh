@@ -18,7 +18,7 @@ readonly guest_uuid=00000000-0000-4000-8000-000000000001
 readonly few=0000000000891002 agents=0000000000091002
 
 mkdir -p /etc/vfpool
-printf '[pf %s]\nnumvfs=2\npark=host\n[pool lan]\nmembers=pf=%s\n' "$pf" "$pf" >"$conf"
+printf '[pf %s]\nnumvfs=2\npark=host\n[pool lan]\nmembers=pf=%s\nsticky=no\n' "$pf" "$pf" >"$conf"
 request="<v:request xmlns:v='urn:vfpool:domain:1'><v:slot pool='lan' mac='52:54:00:00:ee:01' vlan='9'/></v:request>"
 guest_xml g "$guest_uuid" "$request" >/tmp/g.xml
 guest_xml plain 00000000-0000-4000-8000-000000000002 >/tmp/plain.xml

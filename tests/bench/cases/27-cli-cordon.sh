@@ -72,6 +72,7 @@ is "  its VFs are" "$(counts)" "3/0/1/2"
 is "  who holds one keeps it" "$(seen "$held" | cut -d' ' -f1,2)" "active true"
 like "  the table tells both" "$(vfpool status)" "$held  active, cordoned"
 exits "release it: 0" 0 vfpool release --guest manual/holder
+exits "it is forgotten: 0" 0 vfpool forget --guest manual/holder
 is "  it is not free" "$(counts)" "3/0/0/3"
 exits "uncordon a VF whose PF is cordoned: 69" 69 vfpool uncordon $second
 says "$second is not cordoned by itself, but its PF is: .vfpool uncordon $pf."
