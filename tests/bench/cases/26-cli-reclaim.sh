@@ -117,7 +117,9 @@ modprobe igbvf
 echo "$vf" >/sys/bus/pci/drivers_probe
 has_netdev() { compgen -G "/sys/bus/pci/devices/$vf/net/*" >/dev/null; }
 check "the host's driver has it" wait_for 20 has_netdev
-ip addr add 192.0.2.9/24 dev "$(pf_netdev "$vf")"
+# udev renames the new interface while this looks up its name.
+add_address() { ip addr add 192.0.2.9/24 dev "$(pf_netdev "$vf")" 2>/dev/null; }
+check "... and gives it an address" wait_for 20 add_address
 like "reconcile tells of it" "$(vfpool reconcile 2>&1)" "$vf is leased to manual/a, but used by the host: .*it is left alone"
 is "... and leaves it alone" "$(vf_driver "$vf")" igbvf
 err=$(vfpool release --guest manual/a 2>&1)
