@@ -109,6 +109,28 @@ is_free() { [[ $(state "$vf") = free ]]; }
 check "and the VF is free" wait_for 20 is_free
 guest_destroy web
 
+# --- A leased VF that somebody gave to the host stays with the host ---
+
+check "acquire" vfpool acquire --guest manual/a --pool lan
+echo "$vf" >/sys/bus/pci/drivers/vfio-pci/unbind
+echo igbvf >"/sys/bus/pci/devices/$vf/driver_override"
+modprobe igbvf
+echo "$vf" >/sys/bus/pci/drivers_probe
+has_netdev() { compgen -G "/sys/bus/pci/devices/$vf/net/*" >/dev/null; }
+check "the host's driver has it" wait_for 20 has_netdev
+# udev renames the new interface while this looks up its name.
+add_address() { ip addr add 192.0.2.9/24 dev "$(pf_netdev "$vf")" 2>/dev/null; }
+check "... and gives it an address" wait_for 20 add_address
+like "reconcile tells of it" "$(vfpool reconcile 2>&1)" "$vf is leased to manual/a, but used by the host: .*it is left alone"
+is "... and leaves it alone" "$(vf_driver "$vf")" igbvf
+err=$(vfpool release --guest manual/a 2>&1)
+is "release does not take it: 69" $? 69
+like "... says why" "$err" "$vf could not be put back and is quarantined: it is used by the host: "
+is "... and leaves it alone" "$(vf_driver "$vf")" igbvf
+ip addr flush dev "$(pf_netdev "$vf")"
+check "when the host is done, it comes back" vfpool release --quarantined "$vf"
+is "as it was" "$(seen)" "$before"
+
 # --- What vanishes and what appears ---
 
 check "reconcile has nothing to say" test -z "$(vfpool reconcile 2>&1)"
