@@ -107,13 +107,13 @@ add_function (VfpoolTable *self, VfpoolFunction *function, GHashTable *levels) {
 }
 
 static void
-add_candidates (VfpoolTable *self, const VfpoolChoice *choice, GHashTable *levels) {
-  for (guint i = 0; i < choice->candidates->len; i++) {
-    VfpoolFunction *function = g_ptr_array_index (choice->candidates, i);
+add_members (VfpoolTable *self, const VfpoolPool *pool, const GPtrArray *members, GHashTable *levels) {
+  for (guint i = 0; i < members->len; i++) {
+    VfpoolFunction *function = g_ptr_array_index (members, i);
     VfpoolEntry *entry = add_function (self, function, levels);
 
     if (!entry->pool)
-      entry->pool = choice->pool;
+      entry->pool = pool;
     for (guint k = 0; k < function->mates->len; k++)
       add_function (self, g_ptr_array_index (function->mates, k), levels);
   }
@@ -144,6 +144,13 @@ rank_entries (VfpoolTable *self) {
     g_ptr_array_sort (all, compare_entries);
   for (guint i = 0; i < all->len; i++)
     ((VfpoolEntry *)g_ptr_array_index (all, i))->rank = (gint32)i;
+}
+
+static void
+add_candidates (VfpoolTable *self, const VfpoolChoice *choice, GHashTable *levels) {
+  add_members (self, choice->pool, choice->candidates, levels);
+  if (choice->members)
+    add_members (self, choice->pool, choice->members, levels);
 }
 
 /* Every candidate once; a pool's are the same for all slots that are served from it. */

@@ -106,6 +106,24 @@ check_quotas (const VfpoolTable *table, GError **error) {
 
 /* ---- Choosing ---- */
 
+/* Whether enough of the pool is left for those for whom some are kept by number, when @unit is given away. */
+static gboolean
+leaves_enough (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolUnit *unit) {
+  guint kept = vfpool_table_kept (table, choice->pool, NULL), left = 0;
+
+  if (kept == 0 || !choice->members || vfpool_unit_is_reserved (unit, table))
+    return TRUE;
+  for (guint i = 0; i < choice->members->len; i++) {
+    const VfpoolFunction *function = g_ptr_array_index (choice->members, i);
+    const VfpoolEntry *entry = vfpool_table_find (table, function->address);
+    VfpoolObstacle obstacle;
+
+    left += !entry->reservation && !vfpool_unit_contains (unit, entry)
+            && !vfpool_obstacle_find_but_policy (table, choice, entry, NULL, &obstacle);
+  }
+  return left >= kept;
+}
+
 static gboolean
 choose_address (VfpoolTable *table, VfpoolChoice *choice, guint stage, GError **error) {
   VfpoolEntry *entry = vfpool_table_find (table, choice->slot->address);
@@ -115,7 +133,8 @@ choose_address (VfpoolTable *table, VfpoolChoice *choice, guint stage, GError **
   choice->stage = stage;
   if (entry && entry->function)
     vfpool_unit_init (&unit, table, choice, entry);
-  if (!unit.first || vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle))
+  if (!unit.first || vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle)
+      || !leaves_enough (table, choice, &unit))
     return fail_slot (table, choice, error);
   vfpool_table_take (table, choice, entry->function, unit.with);
   return TRUE;

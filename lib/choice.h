@@ -51,6 +51,9 @@ typedef struct {
   GPtrArray
       *candidates; /* of VfpoolFunction, with mates, host_use and place loaded; of a slot that asks for an address:
                              it, and what may have to go with it */
+  GPtrArray *
+      members; /* of VfpoolFunction, loaded likewise: the whole pool, of a slot that asks for an address where some of the
+                         pool are kept for guests by number; else NULL */
   VfpoolFunction *chosen; /* the answer; set before the call when the guest keeps what it has */
   GPtrArray *with;        /* of VfpoolFunction: what has to be leased together with it, or NULL */
   guint

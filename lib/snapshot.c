@@ -15,6 +15,7 @@ vfpool_snapshot_clear (VfpoolSnapshot *snapshot) {
 static void
 clear_choice (gpointer data) {
   g_clear_pointer (&((VfpoolChoice *)data)->candidates, g_ptr_array_unref);
+  g_clear_pointer (&((VfpoolChoice *)data)->members, g_ptr_array_unref);
   vfpool_choice_clear (data);
 }
 
@@ -42,6 +43,17 @@ add_group (VfpoolSnapshot *s, const VfpoolPool *pool, GPtrArray *candidates) {
 }
 
 static GPtrArray *
+load_all (VfpoolSnapshot *s, GPtrArray *functions) {
+  for (guint i = 0; i < functions->len; i++) {
+    VfpoolFunction *f = g_ptr_array_index (functions, i);
+    vfpool_host_load_group (s->host, f);
+    vfpool_host_load_use (s->host, f);
+    vfpool_host_load_place (s->host, f);
+  }
+  return functions;
+}
+
+static GPtrArray *
 find_candidates (VfpoolSnapshot *s, const VfpoolSlot *slot, const VfpoolPool *pool) {
   GPtrArray *candidates;
 
@@ -53,13 +65,17 @@ find_candidates (VfpoolSnapshot *s, const VfpoolSlot *slot, const VfpoolPool *po
     if (pool->groups_together)
       add_group (s, pool, candidates);
   }
-  for (guint i = 0; i < candidates->len; i++) {
-    VfpoolFunction *f = g_ptr_array_index (candidates, i);
-    vfpool_host_load_group (s->host, f);
-    vfpool_host_load_use (s->host, f);
-    vfpool_host_load_place (s->host, f);
-  }
-  return candidates;
+  return load_all (s, candidates);
+}
+
+/* What else is in the pool matters to who asks for an address only where enough must be left for others. */
+static GPtrArray *
+find_members (VfpoolSnapshot *s, const VfpoolSlot *slot, const VfpoolPool *pool) {
+  gboolean keeps_number = FALSE;
+
+  for (guint i = 0; i < pool->reservations->len; i++)
+    keeps_number |= ((const VfpoolReservation *)g_ptr_array_index (pool->reservations, i))->address == NULL;
+  return slot->address && keeps_number ? load_all (s, vfpool_host_members (s->host, pool)) : NULL;
 }
 
 /* The VFs of a candidate's PF that lie in other pools, or in none, weigh on it like the pool's own. */
@@ -165,6 +181,7 @@ vfpool_snapshot_take (VfpoolSnapshot *snapshot, Vfpool *self, const VfpoolReques
     if (!choice.pool)
       continue;
     choice.candidates = find_candidates (snapshot, slot, choice.pool);
+    choice.members = find_members (snapshot, slot, choice.pool);
     add_places (snapshot, choice.candidates, pfs);
     set_policy (snapshot, &choice, request, nodes);
     g_array_append_val (snapshot->choices, choice);

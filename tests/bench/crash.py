@@ -700,7 +700,7 @@ class Runner:
 
     def is_due(self, sweep_number, mode):
         number, self.next = self.next, self.next + 1
-        is_of_bounded_run = sweep_number < self.dense and not mode.is_error and number % 2 == self.offset % 2
+        is_of_bounded_run = sweep_number < self.dense and not mode.is_error and number % 4 == self.offset % 4
         return number % self.every == self.offset or is_of_bounded_run
 
     def try_point(self, point, tally):
@@ -757,7 +757,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="run every K-th point")
     parser.add_argument("--offset", type=int, default=0, help="beginning with this one, from 0")
-    parser.add_argument("--bounded", action="store_true", help="every other point at which the first sweeps are killed, too")
+    parser.add_argument("--bounded", action="store_true", help="every fourth point at which the first sweeps are killed, too")
     parser.add_argument("--only", default="", help="only sweeps whose name matches this regular expression")
     arguments = parser.parse_args()
     # Nobody else may reconcile meanwhile.

@@ -248,6 +248,15 @@ sockets_of (const VfpoolNumbers *nodes) {
   return sockets;
 }
 
+static gboolean
+keeps_number (const VfpoolPool *pool) {
+  gboolean keeps = FALSE;
+
+  for (guint i = 0; i < pool->reservations->len; i++)
+    keeps |= ((const VfpoolReservation *)pool->reservations->pdata[i])->address == NULL;
+  return keeps;
+}
+
 /* Whether @f is a candidate for a slot that asks for @address. */
 static gboolean
 is_asked (World *self, const VfpoolFunction *f, const char *address) {
@@ -290,12 +299,15 @@ world_add_slot (World *self, const char *text) {
   for (guint i = 0; !by_pool && i < self->functions->len; i++)
     if (is_asked (self, self->functions->pdata[i], part[0]))
       g_ptr_array_add (choice.candidates, self->functions->pdata[i]);
+  if (!by_pool && keeps_number (choice.pool))
+    choice.members = g_ptr_array_ref (is_san ? self->san : self->lan);
   g_array_append_val (self->choices, choice);
 }
 
 static void
 clear_choice (gpointer choice) {
   g_ptr_array_unref (((VfpoolChoice *)choice)->candidates);
+  g_clear_pointer (&((VfpoolChoice *)choice)->members, g_ptr_array_unref);
   vfpool_choice_clear (choice);
 }
 

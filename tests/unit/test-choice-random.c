@@ -323,11 +323,11 @@ count_kept (const World *w, const VfpoolPool *pool) {
   return kept;
 }
 
-/* What others may take by number has to be left, where it was there and nobody took it by address. */
+/* What others may take by number has to be left, where it was there. */
 static char *
 check_pool (const World *w, const VfpoolPool *pool, GHashTable *given) {
   const GPtrArray *members = pool == &w->pools[1] ? w->san : w->lan;
-  guint n = count_of (w, pool, "me"), left = 0, kept = count_kept (w, pool), taken = 0, by_address = 0;
+  guint n = count_of (w, pool, "me"), left = 0, kept = count_kept (w, pool), taken = 0;
 
   for (guint i = 0; i < members->len; i++) {
     const VfpoolFunction *f = members->pdata[i];
@@ -336,11 +336,9 @@ check_pool (const World *w, const VfpoolPool *pool, GHashTable *given) {
     n += is_given;
     left += !is_given && !find_fault (w, pool, f) && !reservation_of (pool, f);
   }
-  for (guint i = 0; i < w->choices->len; i++)
-    by_address += choice_at (w, i)->pool == pool && choice_at (w, i)->slot->address;
   if (pool->quota && n > pool->quota && n > count_of (w, pool, "me"))
     return g_strdup_printf ("it has %u VFs of %s, over the quota of %u", n, pool->name, pool->quota);
-  if (taken && !by_address && left < kept)
+  if (taken && left < kept)
     return g_strdup_printf ("%u VFs of %s are left, %u are kept for others", left, pool->name, kept);
   return NULL;
 }
