@@ -111,6 +111,9 @@ gboolean vfpool_has_configuration (const char *root);
 /** vfpool_has_pool: Returns: whether a pool called @name is configured. */
 gboolean vfpool_has_pool (Vfpool *self, const char *name);
 
+/** vfpool_pool_names: Returns: (transfer full): the names of all pools in the order of the configuration, for g_strfreev(). */
+char **vfpool_pool_names (Vfpool *self);
+
 /**
  * vfpool_pool_members:
  * @name: a pool
@@ -337,6 +340,21 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
  * Returns: FALSE with the first failure; the rest was tried all the same.
  */
 gboolean vfpool_reconcile (Vfpool *self, GError **error);
+
+/**
+ * vfpool_lease_grace: Returns: for how long, in microseconds, the guest of @lease may still be about to start; 0: not any more, so
+ *   that vfpool_reconcile() takes the VF back when the guest does not run.
+ */
+gint64 vfpool_lease_grace (Vfpool *self, const VfpoolLease *lease);
+
+/**
+ * vfpool_process_members: which VFs of the pools a process has open, by their IOMMU groups.
+ * @pid: the process
+ *
+ * Returns: (transfer container) (element-type utf8): their BDFs, by pool, for g_ptr_array_unref(); or NULL when the process's open
+ *   files cannot be seen: VFPOOL_ERROR_NOT_FOUND.
+ */
+GPtrArray *vfpool_process_members (Vfpool *self, gint64 pid, GError **error);
 
 /**
  * vfpool_plan: what vfpool_acquire() would choose for @request, and why, without touching anything.
