@@ -196,6 +196,13 @@ vfpool_pool_names (Vfpool *self) {
   return names;
 }
 
+VfpoolAttachFailure
+vfpool_pool_on_attach_failure (Vfpool *self, const char *name) {
+  const VfpoolPool *pool = vfpool_config_find_pool (self->config, name);
+
+  return pool ? pool->on_attach_failure : VFPOOL_ATTACH_FAILURE_KEEP;
+}
+
 GPtrArray *
 vfpool_pool_members (Vfpool *self, const char *name, GError **error) {
   const VfpoolPool *pool = vfpool_config_find_pool (self->config, name);
