@@ -300,6 +300,8 @@ fill_lease (Acquire *a, guint i, VfpoolLease *lease) {
   lease->vlan = slot->vlan;
   lease->by_pool = slot->pool != NULL;
   lease->state = VFPOOL_LEASE_RESERVED;
+  lease->is_attached = FALSE;
+  g_clear_pointer (&lease->reason, g_free);
   vfpool_work_stamp (lease);
   vfpool_work_claim (a->self, lease);
 }

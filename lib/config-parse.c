@@ -134,21 +134,42 @@ read_shared_groups (Reader *reader, const char *key, const char *value, GError *
   return read_either (reader, key, value, "together", "single", &reader->pool->groups_together, error);
 }
 
+/* One of the three @words; @position: (out): which. */
+static gboolean
+read_word (Reader *reader, const char *key, const char *value, const char *const *words, int *position,
+           GError **error) {
+  g_autofree char *shown = NULL;
+
+  for (*position = 0; words[*position]; (*position)++)
+    if (g_str_equal (value, words[*position]))
+      return TRUE;
+  shown = vfpool_config_shorten (value);
+  return vfpool_config_file_fail (reader->file, reader->line, error,
+                                  "%s=%s in [%s]: did you mean \"%s\"? Expected %s, %s or %s", key, shown, reader->name,
+                                  vfpool_nearest_word (value, words), words[0], words[1], words[2]);
+}
+
 static gboolean
 read_park (Reader *reader, const char *key, const char *value, GError **error) {
   static const char *const parks[] = { "vfio", "host", "none", NULL }; /* in the order of VfpoolPark */
-  g_autofree char *shown = NULL;
+  int park;
 
-  for (int i = 0; parks[i]; i++) {
-    if (!g_str_equal (value, parks[i]))
-      continue;
-    reader->pf->park = (VfpoolPark)i;
-    return TRUE;
-  }
-  shown = vfpool_config_shorten (value);
-  return vfpool_config_file_fail (reader->file, reader->line, error,
-                                  "%s=%s in [%s]: did you mean \"%s\"? Expected vfio, host or none", key, shown,
-                                  reader->name, vfpool_nearest_word (value, parks));
+  if (!read_word (reader, key, value, parks, &park, error))
+    return FALSE;
+  reader->pf->park = (VfpoolPark)park;
+  return TRUE;
+}
+
+static gboolean
+read_on_attach_failure (Reader *reader, const char *key, const char *value, GError **error) {
+  /* in the order of VfpoolAttachFailure */
+  static const char *const outcomes[] = { "keep", "retry", "shutdown", NULL };
+  int outcome;
+
+  if (!read_word (reader, key, value, outcomes, &outcome, error))
+    return FALSE;
+  reader->pool->on_attach_failure = (VfpoolAttachFailure)outcome;
+  return TRUE;
 }
 
 /* Reads a list, its parts separated by semicolons, each by @parse, into @list. */
@@ -214,6 +235,7 @@ static const KnownKey known_keys[] = {
   { "pool", "[pool NAME]", "quota", read_quota },
   { "pool", "[pool NAME]", "reserve", read_reserve },
   { "pool", "[pool NAME]", "shared-groups", read_shared_groups },
+  { "pool", "[pool NAME]", "on-attach-failure", read_on_attach_failure },
   { "pf", "[pf ADDRESS]", "numvfs", read_numvfs },
   { "pf", "[pf ADDRESS]", "park", read_park },
   { "vfpool", "[vfpool]", "start-grace", read_start_grace },

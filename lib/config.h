@@ -18,6 +18,8 @@
  *   quota=2                  how many VFs of this pool one guest may have; 0 (default): any number
  *   reserve=guest=pve-qemu/101 count=2; guest=manual/dpdk address=0000:03:10.0
  *                            VFs that are kept for a guest
+ *   on-attach-failure=keep   what becomes of a running libvirt guest that its VF cannot be plugged into: keep (default): it runs
+ *                            on without; retry: tried again until it works; shutdown: it is asked to shut down
  *   shared-groups=single     of VFs that share an IOMMU group: single (default): each by itself, to one guest at a time;
  *                            together: who gets one gets all of them that lie in the pool
  *
@@ -62,6 +64,7 @@ typedef struct {
   guint quota;             /* 0: none */
   GPtrArray *reservations; /* of VfpoolReservation */
   gboolean groups_together;
+  VfpoolAttachFailure on_attach_failure;
   char *file; /* where it was defined, for messages */
   int line;
 } VfpoolPool;

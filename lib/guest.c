@@ -123,3 +123,24 @@ vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char 
     *name = parse_name (find_option (arguments, "-name"));
   return *id != NULL;
 }
+
+/* Whether @bdf stands in @text as a whole word. */
+static gboolean
+names_function (const char *text, const char *bdf) {
+  size_t n = strlen (bdf);
+
+  for (const char *c = text; (c = strstr (c, bdf)) != NULL; c += n)
+    if (c > text && strchr ("=\"", c[-1]) && strchr (",\"", c[n]))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+vfpool_guest_started_with (const char *root, int pid, const char *bdf) {
+  g_auto (GStrv) arguments = read_arguments (root, pid);
+
+  for (char **a = arguments; a[0] && a[1]; a++)
+    if (strcmp (a[0], "-device") == 0 && names_function (a[1], bdf))
+      return TRUE;
+  return FALSE;
+}

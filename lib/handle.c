@@ -187,6 +187,22 @@ vfpool_has_pool (Vfpool *self, const char *name) {
   return vfpool_config_find_pool (self->config, name) != NULL;
 }
 
+char **
+vfpool_pool_names (Vfpool *self) {
+  char **names = g_new0 (char *, self->config->pools->len + 1);
+
+  for (guint i = 0; i < self->config->pools->len; i++)
+    names[i] = g_strdup (((const VfpoolPool *)g_ptr_array_index (self->config->pools, i))->name);
+  return names;
+}
+
+VfpoolAttachFailure
+vfpool_pool_on_attach_failure (Vfpool *self, const char *name) {
+  const VfpoolPool *pool = vfpool_config_find_pool (self->config, name);
+
+  return pool ? pool->on_attach_failure : VFPOOL_ATTACH_FAILURE_KEEP;
+}
+
 GPtrArray *
 vfpool_pool_members (Vfpool *self, const char *name, GError **error) {
   const VfpoolPool *pool = vfpool_config_find_pool (self->config, name);

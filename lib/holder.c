@@ -80,6 +80,19 @@ vfpool_holder_scan (const char *root) {
   return groups;
 }
 
+GHashTable *
+vfpool_holder_scan_process (const char *root, gint64 pid) {
+  g_autofree char *name = g_strdup_printf ("%" G_GINT64_FORMAT, pid);
+  g_autofree char *folder = g_strdup_printf ("%s/proc/%s/fd", root, name);
+  GHashTable *groups;
+
+  if (access (folder, R_OK) < 0)
+    return NULL;
+  groups = g_hash_table_new (g_direct_hash, g_direct_equal);
+  scan_process (root, name, groups);
+  return groups;
+}
+
 char *
 vfpool_holder_describe (const char *root, int pid) {
   g_autofree char *comm = vfpool_sysfs_read (root, "/proc/%d/comm", pid), *id = NULL, *name = NULL, *guest = NULL;

@@ -23,6 +23,9 @@ char *vfpool_holder_wait_closed (const char *root, int group, int seconds);
  * descriptors may not be read are passed over. */
 GHashTable *vfpool_holder_scan (const char *root);
 
+/* The same of the one process @pid; NULL when its open files cannot be seen. */
+GHashTable *vfpool_holder_scan_process (const char *root, gint64 pid);
+
 /* Who has @group open, by a scan of its own: "process 1234 (qemu-system-x86)", or "somebody" when that cannot be found out
  * (it has closed it meanwhile, or lives in a place that cannot be seen); for g_free(). */
 char *vfpool_holder_find (const char *root, int group);

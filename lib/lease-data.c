@@ -99,3 +99,8 @@ gboolean
 vfpool_lease_is_by_pool (const VfpoolLease *self) {
   return self->by_pool;
 }
+
+gboolean
+vfpool_lease_is_attached (const VfpoolLease *self) {
+  return self->is_attached;
+}

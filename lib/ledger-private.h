@@ -60,6 +60,9 @@ gboolean vfpool_ledger_is_in_transaction (const VfpoolLedger *self, GError **err
   COLUMN (saved_max_rate, -1)                                                                                          \
   COLUMN (saved_link_state, -1)
 
+/* The same since version 2: a guest is not known to have been seen with its VF. */
+#define VFPOOL_LEDGER_NEWER_COLUMNS(COLUMN) COLUMN (attached, 0)
+
 /* Makes the tables in an empty database, all or nothing. @needs_rebuild: it stands in for one that was lost. */
 gboolean vfpool_ledger_create_tables (VfpoolLedger *self, gboolean needs_rebuild, GError **error);
 

@@ -20,10 +20,13 @@
 #define LAST_COLUMNS "boot_id, worker_pid, worker_start, since, since_boot, reason"
 #define NAME_OF(name, value) #name ", "
 #define VALUE_OF(name, value) #value ", "
-#define COLUMNS FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (NAME_OF) LAST_COLUMNS
-/* The same of a ledger of version 1, which is only read when it is damaged: else it is brought up to date. */
-#define COLUMNS_OF_1 FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (VALUE_OF) LAST_COLUMNS
-#define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+#define COLUMNS_BY(new, newer)                                                                                         \
+  FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (new) VFPOOL_LEDGER_NEWER_COLUMNS (newer) LAST_COLUMNS
+#define COLUMNS COLUMNS_BY (NAME_OF, NAME_OF)
+/* The same of an older ledger, which is only read when it is damaged: else it is brought up to date. */
+#define COLUMNS_OF_1 COLUMNS_BY (VALUE_OF, VALUE_OF)
+#define COLUMNS_OF_2 COLUMNS_BY (NAME_OF, VALUE_OF)
+#define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 enum {
   ADDRESS,
@@ -47,6 +50,7 @@ enum {
   SAVED_MIN_RATE,
   SAVED_MAX_RATE,
   SAVED_LINK_STATE,
+  ATTACHED,
   BOOT_ID,
   WORKER_PID,
   WORKER_START,
@@ -174,6 +178,7 @@ read_columns (sqlite3_stmt *stmt, VfpoolLease *lease) {
   lease->mac = vfpool_ledger_column_text (stmt, MAC);
   lease->vlan = sqlite3_column_int (stmt, VLAN);
   lease->has_saved = sqlite3_column_int (stmt, HAS_SAVED) != 0;
+  lease->is_attached = sqlite3_column_int (stmt, ATTACHED) != 0;
   lease->boot_id = vfpool_ledger_column_text (stmt, BOOT_ID);
   lease->worker_pid = sqlite3_column_int64 (stmt, WORKER_PID);
   lease->worker_start = sqlite3_column_int64 (stmt, WORKER_START);
@@ -238,12 +243,17 @@ read_rows (VfpoolLedger *self, sqlite3_stmt *stmt, GError **error) {
   return g_steal_pointer (&leases);
 }
 
+static gboolean
+has_column (VfpoolLedger *self, const char *name) {
+  return sqlite3_table_column_metadata (self->db, "main", "lease", name, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 sqlite3_stmt *
 vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **error) {
-  gboolean is_new =
-      sqlite3_table_column_metadata (self->db, "main", "lease", "saved_link_state", NULL, NULL, NULL, NULL, NULL)
-      == SQLITE_OK;
-  g_autofree char *sql = g_strconcat ("SELECT ", is_new ? COLUMNS : COLUMNS_OF_1, " FROM lease ", rest, NULL);
+  const char *columns = has_column (self, "attached")           ? COLUMNS
+                        : has_column (self, "saved_link_state") ? COLUMNS_OF_2
+                                                                : COLUMNS_OF_1;
+  g_autofree char *sql = g_strconcat ("SELECT ", columns, " FROM lease ", rest, NULL);
 
   return vfpool_ledger_prepare (self, sql, "read the leases", error);
 }
@@ -368,6 +378,7 @@ bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
   sqlite3_bind_int (stmt, SAVED_MIN_RATE + 1, lease->saved.min_rate);
   sqlite3_bind_int (stmt, SAVED_MAX_RATE + 1, lease->saved.max_rate);
   sqlite3_bind_int (stmt, SAVED_LINK_STATE + 1, lease->saved.link_state);
+  sqlite3_bind_int (stmt, ATTACHED + 1, lease->is_attached != 0);
   vfpool_ledger_bind_text (stmt, BOOT_ID, lease->boot_id);
   sqlite3_bind_int64 (stmt, WORKER_PID + 1, lease->worker_pid);
   sqlite3_bind_int64 (stmt, WORKER_START + 1, lease->worker_start);
@@ -476,7 +487,7 @@ vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_seria
   if (!can_be_written (self, lease, error) || (new_serial && !next_serial (self, &serial, error)))
     return FALSE;
   stmt =
-      vfpool_ledger_prepare (self, "UPDATE lease SET (" COLUMNS ") = (" PLACES ") WHERE address = ?1 AND serial = ?28",
+      vfpool_ledger_prepare (self, "UPDATE lease SET (" COLUMNS ") = (" PLACES ") WHERE address = ?1 AND serial = ?29",
                              "record a lease", error);
   if (!stmt)
     return FALSE;

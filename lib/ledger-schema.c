@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x7666706f /* "vfpo", in the header at byte 68, where file(1) looks */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* The members of the pools as they were last seen, to tell what appeared and what vanished (members.c). */
 #define MEMBER_TABLE "CREATE TABLE member (name TEXT PRIMARY KEY, boot_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
@@ -58,6 +58,7 @@ static const char schema[] =
     "  saved_min_rate INTEGER NOT NULL,"
     "  saved_max_rate INTEGER NOT NULL,"
     "  saved_link_state INTEGER NOT NULL,"
+    "  attached INTEGER NOT NULL,"
     "  boot_id TEXT NOT NULL,"
     "  worker_pid INTEGER NOT NULL,"
     "  worker_start INTEGER NOT NULL,"
@@ -91,6 +92,7 @@ static const char schema[] =
 static const char *const upgrades[SCHEMA_VERSION - 1] = {
   VFPOOL_LEDGER_NEW_COLUMNS (ADD_COLUMN) MEMBER_TABLE "PRAGMA user_version = 2;",
   MEMORY_TABLES "PRAGMA user_version = 3;",
+  VFPOOL_LEDGER_NEWER_COLUMNS (ADD_COLUMN) "PRAGMA user_version = 4;",
 };
 
 gboolean

@@ -62,14 +62,15 @@ struct _VfpoolLease {
   int vlan;  /* asked for; VFPOOL_VLAN_UNSET */
   /* What the VF was like before it was prepared; to be put back. Recorded before the first write. */
   gboolean has_saved;
-  VfpoolVfnet saved; /* all unset: the VF has no network attributes */
-  char *boot_id;     /* the boot in which the lease was taken */
+  VfpoolVfnet saved;    /* all unset: the VF has no network attributes */
+  gboolean is_attached; /* the guest was seen to have the device since the lease was acquired (follow.c) */
+  char *boot_id;        /* the boot in which the lease was taken */
   /* The process that works on a `reserved` or `releasing` lease; 0 when none does. */
   gint64 worker_pid;
   gint64 worker_start; /* its start time in clock ticks since boot (/proc/PID/stat field 22): a reused PID differs */
   gint64 since;        /* microseconds since 1970 UTC, for display */
   gint64 since_boot;   /* the same moment in microseconds since boot: setting the clock does not move it */
-  char *reason;        /* why quarantined; nullable */
+  char *reason;        /* why quarantined; or what an operator should know of an active one; nullable */
 };
 
 /* What a guest had in a slot, remembered after its lease has ended: for the same VF and the same MAC the next time. */

@@ -3,14 +3,11 @@
  * A ledger that was lost is rebuilt from what could still be read of it (ledger-salvage.c) and what the kernel shows:
  * each VF of a pool whose IOMMU group is open belongs to the process that has it, and where that is a hypervisor's, to
  * its guest. A lease that was saved for this guest stays as it is, and so does one that is quarantined; one for another
- * guest, or of another boot, is older than what the kernel shows, and gives way. A new lease ends like any other when the guest stops. What the VF was like before cannot be
- * known any more; what a VF is like that nobody configured (no MAC set by the PF, no VLAN) is put back. A VF held by an
+ * guest, or of another boot, is older than what the kernel shows, and gives way. A new lease (adopt.c) ends like any other when the guest stops. A VF held by an
  * unknown process gets no lease; it shows as foreign and is refused as long as it is open.
  */
-#include "guest.h"
-#include "handle.h"
+#include "adopt.h"
 #include "holder.h"
-#include "work.h"
 
 #include <string.h>
 
@@ -20,34 +17,6 @@ typedef struct {
   VfpoolHost *host;
   GHashTable *holders; /* IOMMU group -> PID */
 } Rebuild;
-
-/* What a VF is like that nobody configured. */
-static void
-save_defaults (VfpoolLease *lease, const char *root, const VfpoolFunction *function) {
-  g_autofree char *netdev = function->pf && function->index >= 0 ? vfpool_host_netdev (root, function->pf) : NULL;
-
-  lease->has_saved = TRUE;
-  if (!netdev)
-    return;
-  g_strlcpy (lease->saved.mac, VFPOOL_MAC_NONE, sizeof lease->saved.mac);
-  lease->saved.vlan = 0;
-}
-
-static VfpoolLease *
-make_lease (Rebuild *r, const VfpoolFunction *function, const char *pool, int pid) {
-  g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
-
-  if (!vfpool_guest_of_process (r->self->root, pid, &lease->guest_kind, &lease->guest_id, &lease->guest_name))
-    return NULL;
-  lease->address = g_strdup (function->address);
-  lease->slot = g_strdup_printf ("recovered-%s", function->address);
-  lease->pool = g_strdup (pool);
-  lease->state = VFPOOL_LEASE_ACTIVE;
-  lease->boot_id = g_strdup (r->self->boot_id);
-  vfpool_work_stamp (lease);
-  save_defaults (lease, r->self->root, function);
-  return g_steal_pointer (&lease);
-}
 
 /* Whether @saved, of a VF that @lease would be of by what the kernel shows, goes on: it says the same, or keeps the VF from
  * everybody, for a reason that this has not changed. */
@@ -77,7 +46,8 @@ settle_saved (Rebuild *r, const VfpoolLease *lease, gboolean *is_known, GError *
 static gboolean
 adopt (Rebuild *r, const VfpoolFunction *function, const char *pool, GError **error) {
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (r->holders, GINT_TO_POINTER (function->iommu_group)));
-  g_autoptr (VfpoolLease) lease = pid && function->iommu_group >= 0 ? make_lease (r, function, pool, pid) : NULL;
+  g_autoptr (VfpoolLease) lease =
+      pid && function->iommu_group >= 0 ? vfpool_adopt (r->self, function, pool, pid, NULL) : NULL;
   gboolean is_known;
 
   if (!lease)

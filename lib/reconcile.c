@@ -45,14 +45,14 @@ device_is_there (Vfpool *self, const VfpoolLease *lease) {
   return vfpool_host_function (host, lease->address) != NULL;
 }
 
-static gboolean
-is_in_grace (const Vfpool *self, const VfpoolLease *lease) {
-  return vfpool_work_age (lease) < (gint64)self->config->start_grace * G_USEC_PER_SEC;
+gint64
+vfpool_lease_grace (Vfpool *self, const VfpoolLease *lease) {
+  return MAX (0, (gint64)self->config->start_grace * G_USEC_PER_SEC - vfpool_work_age (lease));
 }
 
 static gboolean
 guest_is_gone (Vfpool *self, const VfpoolLease *lease) {
-  return !is_in_grace (self, lease)
+  return vfpool_lease_grace (self, lease) == 0
          && vfpool_guest_life (self->root, lease->guest_kind, lease->guest_id) == VFPOOL_GUEST_GONE;
 }
 

@@ -111,6 +111,24 @@ gboolean vfpool_has_configuration (const char *root);
 /** vfpool_has_pool: Returns: whether a pool called @name is configured. */
 gboolean vfpool_has_pool (Vfpool *self, const char *name);
 
+/** vfpool_pool_names: Returns: (transfer full): the names of all pools in the order of the configuration, for g_strfreev(). */
+char **vfpool_pool_names (Vfpool *self);
+
+/**
+ * VfpoolAttachFailure: what becomes of a guest that runs, but that its VF cannot be plugged into.
+ * @VFPOOL_ATTACH_FAILURE_KEEP: it runs on without the VF, and the operator is told
+ * @VFPOOL_ATTACH_FAILURE_RETRY: it is tried again until it works or the guest stops
+ * @VFPOOL_ATTACH_FAILURE_SHUTDOWN: the guest is asked to shut down
+ */
+typedef enum {
+  VFPOOL_ATTACH_FAILURE_KEEP,
+  VFPOOL_ATTACH_FAILURE_RETRY,
+  VFPOOL_ATTACH_FAILURE_SHUTDOWN,
+} VfpoolAttachFailure;
+
+/** vfpool_pool_on_attach_failure: Returns: what is configured for the pool @name; to keep, when there is none of that name. */
+VfpoolAttachFailure vfpool_pool_on_attach_failure (Vfpool *self, const char *name);
+
 /**
  * vfpool_pool_members:
  * @name: a pool
@@ -272,6 +290,9 @@ gint64 vfpool_lease_get_since (const VfpoolLease *self);    /* when acquired, mi
  */
 gboolean vfpool_lease_is_by_pool (const VfpoolLease *self);
 
+/** vfpool_lease_is_attached: Returns: whether the guest was seen to have the device, by vfpool_follow(), since it acquired. */
+gboolean vfpool_lease_is_attached (const VfpoolLease *self);
+
 /* ---- What the library does ---- */
 
 /**
@@ -327,6 +348,34 @@ GPtrArray *vfpool_leases (Vfpool *self, GError **error);
 GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *id, GError **error);
 
 /**
+ * vfpool_follow: makes the leases of a guest that runs say what it really has. A device may be plugged in and pulled out while a
+ * guest runs; who gets to know of it calls this.
+ * @has: the guest, and by address each host device in its live configuration; slots by pool are passed over
+ * @before: (element-type VfpoolLease): the guest's leases by vfpool_guest_leases(), read before its configuration was looked at
+ * @with_first: whether also what the guest was started with is adopted, rather than only what was plugged in since
+ *
+ * A VF of a pool that the guest has open and nobody has leased is adopted: an active lease in the slot that @has names it by. A
+ * lease whose device was there and is no longer is released. One whose device was never seen is left alone, since it may be
+ * about to be plugged in; so is what somebody has open. A VF that is leased to another guest stays so, whoever has it open.
+ *
+ * Returns: FALSE with the first failure, the rest was tried: VFPOOL_ERROR_IN_USE: the guest has what is another's, or was
+ *   quarantined; or the errors of vfpool_release_lease() and of the ledger.
+ */
+gboolean vfpool_follow (Vfpool *self, const VfpoolRequest *has, const GPtrArray *before, gboolean with_first,
+                        GError **error);
+
+/**
+ * vfpool_set_problem: says what is wrong with an active lease, for who looks at vfpool_status(), until it is acquired anew or its
+ * device is seen in the guest.
+ * @problem: (nullable): a sentence; NULL: nothing is wrong any more
+ *
+ * A lease that has ended, or that its guest acquired again since it was read, is left alone and TRUE is returned.
+ *
+ * Returns: FALSE with the errors of the ledger.
+ */
+gboolean vfpool_set_problem (Vfpool *self, const VfpoolLease *lease, const char *problem, GError **error);
+
+/**
  * vfpool_reconcile: brings ledger and kernel together after something died.
  *
  * Leases of another boot are void. Steps that a dead process left half done are finished (`releasing`) or undone
@@ -337,6 +386,21 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
  * Returns: FALSE with the first failure; the rest was tried all the same.
  */
 gboolean vfpool_reconcile (Vfpool *self, GError **error);
+
+/**
+ * vfpool_lease_grace: Returns: for how long, in microseconds, the guest of @lease may still be about to start; 0: not any more, so
+ *   that vfpool_reconcile() takes the VF back when the guest does not run.
+ */
+gint64 vfpool_lease_grace (Vfpool *self, const VfpoolLease *lease);
+
+/**
+ * vfpool_process_members: which VFs of the pools a process has open, by their IOMMU groups.
+ * @pid: the process
+ *
+ * Returns: (transfer container) (element-type utf8): their BDFs, by pool, for g_ptr_array_unref(); or NULL when the process's open
+ *   files cannot be seen: VFPOOL_ERROR_NOT_FOUND.
+ */
+GPtrArray *vfpool_process_members (Vfpool *self, gint64 pid, GError **error);
 
 /**
  * vfpool_plan: what vfpool_acquire() would choose for @request, and why, without touching anything.
@@ -424,7 +488,8 @@ gboolean vfpool_check (Vfpool *self, GError **error);
  *          state s: free (nobody holds it; one whose pool is absent is never handed out), reserved, active, releasing,
  *                   quarantined, or foreign (held by somebody vfpool did not lease to);
  *          guest m(a{sv}): kind s, id s, name ms; slot ms; mac ms and vlan mi (asked for in the lease);
- *          since mx (microseconds since 1970 UTC); reason ms (why quarantined; or who holds a foreign one);
+ *          since mx (microseconds since 1970 UTC); reason ms (why quarantined; who holds a foreign one; what
+ *          is wrong with an active one);
  *          cordoned b (itself or its PF); cordon_reason ms
  *
  * Returns: (transfer full): a non-floating variant for g_variant_unref(), or NULL.

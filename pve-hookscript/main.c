@@ -10,10 +10,13 @@
 #include "hookscript.h"
 #include "process.h"
 #include "report.h"
+#include "watch.h"
 
 static const char usage_text[] =
     "Usage: pve-hookscript [OPTION...] VMID PHASE   as Proxmox VE calls it\n"
     "       pve-hookscript [OPTION...] park         keep Proxmox VE off all free VFs of all pools\n"
+    "       pve-hookscript [OPTION...] watch        the service: gives back what VMs leave that end without a "
+    "hookscript\n"
     "       pve-hookscript [OPTION...] map POOL     print a pool's mapping for /etc/pve/mapping/pci.cfg\n"
     "       pve-hookscript [OPTION...] plan VMID    what its start would lease now, for `vfpool plan --vmid`\n"
     "\n"
@@ -52,6 +55,8 @@ static gboolean
 run (const PvePaths *paths, int argc, char **argv, GError **error) {
   if (argc == 1 && !strcmp (argv[0], "park"))
     return pve_hookscript_park (paths, error);
+  if (argc == 1 && !strcmp (argv[0], "watch"))
+    return pve_watch (paths, error);
   if (argc == 2 && !strcmp (argv[0], "map"))
     return pve_hookscript_print_map (paths, argv[1], error);
   if (argc == 2 && !strcmp (argv[0], "plan"))

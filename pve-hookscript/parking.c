@@ -80,17 +80,48 @@ add_members (Vfpool *vfpool, const char *pool, GPtrArray *vfs, GError **error) {
 GPtrArray *
 pve_parking_all_vfs (Vfpool *vfpool, GError **error) {
   g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GVariant) status = vfpool_status (vfpool, error);
-  g_autoptr (GVariant) pools = status ? g_variant_lookup_value (status, "pools", G_VARIANT_TYPE ("aa{sv}")) : NULL;
+  g_auto (GStrv) names = vfpool_pool_names (vfpool);
 
-  if (!status)
-    return NULL;
-  for (gsize i = 0; pools && i < g_variant_n_children (pools); i++) {
-    g_autoptr (GVariant) pool = g_variant_get_child_value (pools, i);
-    const char *name;
-
-    if (g_variant_lookup (pool, "name", "&s", &name) && !add_members (vfpool, name, vfs, error))
+  for (char **name = names; *name; name++)
+    if (!add_members (vfpool, *name, vfs, error))
       return NULL;
-  }
   return g_steal_pointer (&vfs);
+}
+
+/* ---- For who comes after ---- */
+
+/* Whether the line of @bdf has to become a parking line: it is none yet, and no VM holds the device by it. */
+static gboolean
+stands_open (const PvePaths *paths, const PveReservations *file, const char *bdf, GHashTable *stale) {
+  const PveReservation *ended = g_hash_table_lookup (stale, bdf);
+  PveReservation present;
+
+  if (!pve_reservations_find (file, bdf, &present))
+    return TRUE;
+  if (present.vmid == PVE_PARKED_VMID)
+    return present.is_pid || present.value != PVE_PARKED_UNTIL;
+  return (ended && pve_reservation_is_same (ended, &present)) || !pve_reservation_is_valid (paths, &present);
+}
+
+static gboolean
+any_stands_open (const PvePaths *paths, const PveReservations *file, GPtrArray *vfs, GHashTable *stale) {
+  for (guint i = 0; i < vfs->len; i++)
+    if (stands_open (paths, file, g_ptr_array_index (vfs, i), stale))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+pve_parking_restore (const PvePaths *paths, GPtrArray *vfs, GHashTable *stale, GError **error) {
+  g_autoptr (PveReservations) seen = pve_reservations_look (paths, error), file = NULL;
+
+  if (!seen)
+    return FALSE;
+  if (!any_stands_open (paths, seen, vfs, stale))
+    return TRUE;
+  file = pve_reservations_open (paths, error);
+  for (guint i = 0; file && i < vfs->len; i++)
+    if (stands_open (paths, file, g_ptr_array_index (vfs, i), stale))
+      pve_reservations_set (file, g_ptr_array_index (vfs, i), PVE_PARKED_VMID, PVE_PARKED_UNTIL);
+  return file && pve_reservations_write (file, error);
 }

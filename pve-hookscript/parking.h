@@ -32,3 +32,15 @@ gboolean pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *l
 
 /* The BDFs of the VFs of all pools that are configured; for g_ptr_array_unref(). NULL on error. */
 GPtrArray *pve_parking_all_vfs (Vfpool *vfpool, GError **error);
+
+/**
+ * pve_parking_restore: parks those of @vfs that stand open: no line of PVE's file holds for them. All others are left alone.
+ * @vfs: (element-type utf8): the BDFs of VFs that lie in pools
+ * @stale: (element-type utf8 PveReservation): for some of them a line that counts as none if it still is the same, because the
+ *   lease that it was made for has ended
+ *
+ * PVE's lock is taken only when there is something to change.
+ *
+ * Returns: FALSE with the error.
+ */
+gboolean pve_parking_restore (const PvePaths *paths, GPtrArray *vfs, GHashTable *stale, GError **error);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qemu.h"
 #include "vfpool.h"
 
 /* As PVE::Tools::lock_file waits when it is not told otherwise. */
@@ -134,24 +135,42 @@ take_lock (PveReservations *self, const PvePaths *paths, GError **error) {
   return wait_for_lock (self->lock, path, error);
 }
 
-PveReservations *
-pve_reservations_open (const PvePaths *paths, GError **error) {
-  g_autoptr (PveReservations) self = g_new0 (PveReservations, 1);
+static PveReservations *
+new_unread (const PvePaths *paths) {
+  PveReservations *self = g_new0 (PveReservations, 1);
+
+  self->lock = -1;
+  self->file = g_build_filename (paths->run_dir, "pci-id-reservations", NULL);
+  return self;
+}
+
+static gboolean
+read_lines (PveReservations *self, GError **error) {
   g_autoptr (GError) failure = NULL;
   g_autofree char *contents = NULL;
   gsize length = 0;
 
-  self->lock = -1;
-  self->file = g_build_filename (paths->run_dir, "pci-id-reservations", NULL);
-  if (!take_lock (self, paths, error))
-    return NULL;
   if (!pve_read_file (self->file, &contents, &length, &failure)
       && !g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND)) {
     g_propagate_error (error, g_steal_pointer (&failure));
-    return NULL;
+    return FALSE;
   }
   self->lines = parse_lines (contents ? contents : "", length);
-  return g_steal_pointer (&self);
+  return TRUE;
+}
+
+PveReservations *
+pve_reservations_open (const PvePaths *paths, GError **error) {
+  g_autoptr (PveReservations) self = new_unread (paths);
+
+  return take_lock (self, paths, error) && read_lines (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+PveReservations *
+pve_reservations_look (const PvePaths *paths, GError **error) {
+  g_autoptr (PveReservations) self = new_unread (paths);
+
+  return read_lines (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
 void
@@ -180,43 +199,25 @@ pve_reservations_find (const PveReservations *self, const char *bdf, PveReservat
   return FALSE;
 }
 
-/* Whether the process's command line names the file: what PVE, too, takes as proof that it is this VM's QEMU. A process
- * that has ended but was not waited for has an empty one. */
-static gboolean
-command_names (const PvePaths *paths, guint64 pid, const char *name) {
-  g_autofree char *file =
-      g_strdup_printf ("%s/proc/%" G_GUINT64_FORMAT "/cmdline", paths->root ? paths->root : "", pid);
-  g_autofree char *command = NULL;
-  gsize length;
-
-  if (!pve_read_file (file, &command, &length, NULL))
-    return FALSE;
-  for (const char *word = command; word < command + length; word += strlen (word) + 1)
-    if (!strcmp (word, name))
-      return TRUE;
-  return FALSE;
+gboolean
+pve_reservation_is_valid (const PvePaths *paths, const PveReservation *reservation) {
+  if (!reservation->is_pid)
+    return reservation->value > (guint64)(g_get_real_time () / G_USEC_PER_SEC);
+  return reservation->value > 0 && (guint64)pve_qemu_pid (paths, reservation->vmid) == reservation->value;
 }
 
 gboolean
-pve_reservation_is_valid (const PvePaths *paths, const PveReservation *reservation) {
-  g_autofree char *file = g_strdup_printf ("%s/%" G_GUINT64_FORMAT ".pid", paths->run_dir, reservation->vmid);
-  g_autofree char *contents = NULL;
-  guint64 pid;
-  gsize length;
-
-  if (!reservation->is_pid)
-    return reservation->value > (guint64)(g_get_real_time () / G_USEC_PER_SEC);
-  if (!pve_read_file (file, &contents, &length, NULL) || !parse_number (g_strchomp (contents), &pid))
-    return FALSE;
-  return pid == reservation->value && command_names (paths, pid, file);
+pve_reservation_is_same (const PveReservation *a, const PveReservation *b) {
+  return a->vmid == b->vmid && a->is_pid == b->is_pid && a->value == b->value;
 }
 
 void
 pve_reservations_set (PveReservations *self, const char *bdf, guint64 vmid, guint64 until) {
+  const PveReservation wanted = { .vmid = vmid, .value = until };
   PveReservation present;
   Line *line;
 
-  if (pve_reservations_find (self, bdf, &present) && present.vmid == vmid && !present.is_pid && present.value == until)
+  if (pve_reservations_find (self, bdf, &present) && pve_reservation_is_same (&present, &wanted))
     return;
   for (guint i = self->lines->len; i > 0; i--) {
     line = g_ptr_array_index (self->lines, i - 1);
@@ -227,7 +228,7 @@ pve_reservations_set (PveReservations *self, const char *bdf, guint64 vmid, guin
   line->text = g_strdup_printf ("%s %" G_GUINT64_FORMAT " time:%" G_GUINT64_FORMAT "\n", bdf, vmid, until);
   line->length = strlen (line->text);
   line->address = g_strdup (bdf);
-  line->reservation = (PveReservation){ .vmid = vmid, .value = until };
+  line->reservation = wanted;
   g_ptr_array_add (self->lines, line);
   self->changed = TRUE;
 }

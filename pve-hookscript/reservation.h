@@ -23,6 +23,12 @@ typedef struct _PveReservations PveReservations;
  */
 PveReservations *pve_reservations_open (const PvePaths *paths, GError **error);
 
+/**
+ * pve_reservations_look: the same without the lock, to be read only. The file is replaced as a whole, so what is read held at
+ * one moment.
+ */
+PveReservations *pve_reservations_look (const PvePaths *paths, GError **error);
+
 /* Gives the lock back; what was not written is forgotten. */
 void pve_reservations_close (PveReservations *self);
 
@@ -31,6 +37,8 @@ gboolean pve_reservations_find (const PveReservations *self, const char *bdf, Pv
 
 /* Whether @reservation holds at the moment: its time has not come, or its QEMU runs. */
 gboolean pve_reservation_is_valid (const PvePaths *paths, const PveReservation *reservation);
+
+gboolean pve_reservation_is_same (const PveReservation *a, const PveReservation *b);
 
 /* Reserves the device at @bdf for @vmid until @until, in place of whatever was reserved for it. */
 void pve_reservations_set (PveReservations *self, const char *bdf, guint64 vmid, guint64 until);

@@ -43,6 +43,7 @@ static const Column lease_columns[] = {
   { "saved_min_rate", "0" },
   { "saved_max_rate", "-1" },
   { "saved_link_state", "-1" },
+  { "attached", "0" },
   { "boot_id", "boot" },
   { "worker_pid", "0" },
   { "worker_start", "0" },

@@ -326,6 +326,7 @@ static const struct {
   { "[pool a]\nmembers=pf=01:00.0\nmac=\n", 3, "mac=|generate or keep" },
   { "[pool a]\nmembers=pf=01:00.0\nquota=-1\n", 3, "quota=-1|0 to 4096" },
   { "[pool a]\nmembers=pf=01:00.0\nshared-groups=yes\n", 3, "together or single" },
+  { "[pool a]\nmembers=pf=01:00.0\non-attach-failure=retri\n", 3, "did you mean \"retry\"|keep, retry or shutdown" },
   { "[pool a]\nmembers=pf=01:00.0\nreserve=\n", 3, "is empty; expected reservations like" },
   { "[pool a]\nmembers=pf=01:00.0\nreserve=count=2\n", 3, "has no guest=" },
   { "[pool a]\nmembers=pf=01:00.0\nreserve=guest=pve-qemu/101\n", 3, "needs either count= or address=" },
@@ -577,10 +578,11 @@ unreadable_is_denied (void **state) {
 /* The unit tests run in the top folder of the sources. */
 static void
 sample_is_valid (void **state) {
-  static const char *const keys[] = { "members",       "numa",          "numa-nodes", "placement",
-                                      "anti-affinity", "sticky",        "mac",        "quota",
-                                      "reserve",       "shared-groups", "numvfs",     "park",
-                                      "start-grace",   "release-wait",  "remember",   "mac-seed" };
+  static const char *const keys[] = {
+    "members", "numa",        "numa-nodes",   "placement",     "anti-affinity",     "sticky",
+    "mac",     "quota",       "reserve",      "shared-groups", "on-attach-failure", "numvfs",
+    "park",    "start-grace", "release-wait", "remember",      "mac-seed"
+  };
   const Fixture *f = *state;
   g_autofree char *sample = NULL;
   g_auto (GStrv) lines = NULL;

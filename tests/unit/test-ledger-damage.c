@@ -233,16 +233,23 @@ newer_ledger_is_left_alone (void **state) {
   g_autofree char *replaced = NULL;
 
   make_ledger (f);
-  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 4;"));
+  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 5;"));
   assert_null (vfpool_ledger_open (f->root, &replaced, &error));
   assert_error (error, VFPOOL_ERROR_CORRUPT, "newer vfpool");
   assert_null (replaced);
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
 }
 
+/* Makes of a ledger one of version 3. */
+static void
+make_version_3 (const LedgerDir *f) {
+  g_free (sql (f->path, "ALTER TABLE lease DROP COLUMN attached; PRAGMA user_version = 3;" FOLD));
+}
+
 /* Makes of a ledger one of version 2. */
 static void
 make_version_2 (const LedgerDir *f) {
+  make_version_3 (f);
   g_free (sql (f->path, "DROP TABLE assignment; DROP TABLE cordon; PRAGMA user_version = 2;" FOLD));
 }
 
@@ -266,8 +273,9 @@ static void
 assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
   g_autoptr (VfpoolLease) lease = found (ledger, ONE);
 
-  assert_sql (f->path, "PRAGMA user_version", "3");
+  assert_sql (f->path, "PRAGMA user_version", "4");
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
+  assert_false (lease->is_attached);
   assert_int_equal (lease->saved.vlan_proto, 0x8100);
   assert_int_equal (lease->saved.trust, -1);
   assert_int_equal (lease->saved.spoof_check, -1);
@@ -281,7 +289,7 @@ assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
 /* A ledger of an earlier version keeps its leases and gains what is new. */
 static void
 older_ledger_is_upgraded (void **state) {
-  static void (*const make_older[]) (const LedgerDir *f) = { make_version_1, make_version_2 };
+  static void (*const make_older[]) (const LedgerDir *f) = { make_version_1, make_version_2, make_version_3 };
   const LedgerDir *f = *state;
 
   for (size_t i = 0; i < G_N_ELEMENTS (make_older); i++) {
@@ -302,12 +310,16 @@ older_ledger_is_upgraded (void **state) {
 /* One that cannot be brought up to date is damaged, and its leases are saved like those of any other. */
 static void
 damaged_older_ledger_is_saved (void **state) {
-  static const char *const damages_of_older[] = {
-    "PRAGMA user_version = 0",
-    "CREATE TABLE member (x)",
-    "CREATE TABLE cordon (x)", /* met in the second step */
-    "ALTER TABLE lease ADD COLUMN saved_trust INTEGER",
-    "DROP TABLE history",
+  static const struct {
+    void (*make_older) (const LedgerDir *f);
+    const char *sql;
+  } damages_of_older[] = {
+    { make_version_1, "PRAGMA user_version = 0" },
+    { make_version_1, "CREATE TABLE member (x)" },
+    { make_version_1, "CREATE TABLE cordon (x)" }, /* met in the second step */
+    { make_version_1, "ALTER TABLE lease ADD COLUMN saved_trust INTEGER" },
+    { make_version_1, "DROP TABLE history" },
+    { make_version_3, "DROP TABLE history" },
   };
   const LedgerDir *f = *state;
 
@@ -317,8 +329,9 @@ damaged_older_ledger_is_saved (void **state) {
 
     remove_tree (f->folder);
     make_ledger (f);
-    make_version_1 (f);
-    g_free (sql (f->path, damages_of_older[i]));
+    g_free (sql (f->path, "UPDATE lease SET saved_vlan_proto = 33024"));
+    damages_of_older[i].make_older (f);
+    g_free (sql (f->path, damages_of_older[i].sql));
     replaced = assert_replaced (f, 2);
     ledger = opened (f);
     assert_upgraded (f, ledger);

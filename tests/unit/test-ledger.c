@@ -34,7 +34,7 @@ makes_folder_and_file (void **state) {
   assert_false (needs); /* nothing was lost */
   assert_int_equal (count (ledger), 0);
   assert_sql (f->path, "PRAGMA journal_mode", "wal");
-  assert_sql (f->path, "PRAGMA user_version", "3");
+  assert_sql (f->path, "PRAGMA user_version", "4");
 }
 
 static void
@@ -54,6 +54,7 @@ lease_comes_back_whole (void **state) {
   lease->vlan = 4094;
   lease->has_saved = TRUE;
   lease->saved = saved;
+  lease->is_attached = TRUE;
   lease->worker_pid = 4194304;
   lease->worker_start = G_GINT64_CONSTANT (9876543210);
   lease->since = G_GINT64_CONSTANT (1700000000000000);
@@ -86,6 +87,7 @@ lease_comes_back_whole (void **state) {
   assert_int_equal (back->saved.min_rate, 10);
   assert_int_equal (back->saved.max_rate, 1000);
   assert_int_equal (back->saved.link_state, 2);
+  assert_true (back->is_attached);
   assert_string_equal (back->boot_id, "boot");
   assert_true (back->worker_pid == lease->worker_pid && back->worker_start == lease->worker_start);
   assert_true (back->since == lease->since);

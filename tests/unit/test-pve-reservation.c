@@ -155,6 +155,9 @@ test_lease_and_park (void **state) {
   assert_file (self, A PARKED C PARKED B PARKED);
 }
 
+/* As PVE writes it on QEMU's command line, whatever the folder really is. */
+#define PVE_PID_FILE "/var/run/qemu-server/200.pid"
+
 /* Other VMs: a valid reservation stays whatever it is, one that has run out gives way. */
 static void
 test_other_vms (void **state) {
@@ -162,7 +165,7 @@ test_other_vms (void **state) {
   g_autofree char *pid_file = g_build_filename (self->paths->run_dir, "200.pid", NULL);
   g_autofree char *pid_201 = g_build_filename (self->paths->run_dir, "201.pid", NULL);
   g_autofree char *cmdline = g_build_filename (self->root, "proc/4711/cmdline", NULL);
-  g_autofree char *arguments = g_strconcat ("kvm\n-pidfile\n", pid_file, "\n", NULL);
+  g_autofree char *arguments = g_strdup ("kvm\n-pidfile\n" PVE_PID_FILE "\n");
   g_autoptr (GPtrArray) vfs = list (A, B, C, NULL);
   const char *text = A " 200 pid:4711\n" B " 201 pid:4712\n" C " 202 time:9999999998\n";
 
@@ -171,8 +174,8 @@ test_other_vms (void **state) {
   put (pid_201, "4712\n");
   put (cmdline, "");
   /* Words of a command line end with a zero byte. */
-  assert_true (g_file_set_contents (cmdline, g_strdelimit (arguments, "\n", '\0'),
-                                    (gssize)(sizeof "kvm\n-pidfile\n" + strlen (pid_file)), NULL));
+  assert_true (
+      g_file_set_contents (cmdline, g_strdelimit (arguments, "\n", '\0'), sizeof "kvm\n-pidfile\n" PVE_PID_FILE, NULL));
   assert_true (pve_parking_update (self->paths, vfs, NULL, 0, NULL));
   assert_file (self, A " 200 pid:4711\n" C " 202 time:9999999998\n" B PARKED);
 }
