@@ -133,12 +133,11 @@ set_alias (DomainDevice *self) {
   const xmlNode *alias = domain_xml_child (self->node, "alias");
   g_autofree char *ours = g_strconcat (DOMAIN_ALIAS_PREFIX, self->slot, NULL);
 
-  if (self->is_ours || domain_xml_attribute_is (alias, "name", self->slot))
+  if (domain_xml_attribute_is (alias, "name", self->slot))
     return;
   if (!alias)
     alias = xmlNewChild (self->node, NULL, BAD_CAST "alias", NULL);
   xmlSetProp ((xmlNode *)alias, BAD_CAST "name", BAD_CAST ours);
-  self->is_ours = TRUE;
 }
 
 static void
