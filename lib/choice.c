@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is asked for by address goes first: nothing else would do. Slots that ask for whole devices go before those that take one
+ * What is asked for by address goes first: nothing else would do. Then who prefers one very VF. Slots that ask for whole devices go before those that take one
  * function, for the same reason. All others are served together (choice-round.c).
  *
  * When a slot cannot be served, those before it show what they would get, and of each VF it is said why it is not for this one.
@@ -140,6 +140,25 @@ choose_address (VfpoolTable *table, VfpoolChoice *choice, guint stage, GError **
   return TRUE;
 }
 
+/* A slot that would rather have one very VF than any other gets it, when it can be had. */
+static void
+choose_preferred (VfpoolTable *table, VfpoolChoice *choice, guint *stage) {
+  VfpoolEntry *entry = vfpool_table_find (table, choice->slot->preferred);
+  g_auto (VfpoolUnit) unit = { NULL, NULL };
+  VfpoolObstacle obstacle;
+
+  if (!entry || !entry->function || entry->pool != choice->pool)
+    return;
+  vfpool_unit_init (&unit, table, choice, entry);
+  choice->stage = *stage + 1;
+  if (vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle)) {
+    choice->stage = G_MAXUINT;
+    return;
+  }
+  ++*stage;
+  vfpool_table_take (table, choice, entry->function, unit.with);
+}
+
 /* What is given may make way for its neighbours in the IOMMU group: so who was left over is served once more. */
 static gboolean
 serve (VfpoolTable *table, GPtrArray *round, guint *stage, GError **error) {
@@ -188,6 +207,11 @@ vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error
     VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
     if (!choice->chosen && choice->slot->address && !choose_address (table, choice, ++stage, error))
       return FALSE;
+  }
+  for (guint i = 0; i < choices->len; i++) {
+    VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
+    if (!choice->chosen && choice->slot->preferred)
+      choose_preferred (table, choice, &stage);
   }
   return choose_pools (table, TRUE, &stage, error) && choose_pools (table, FALSE, &stage, error)
          && check_quotas (table, error);

@@ -114,6 +114,7 @@ slot_free (gpointer data) {
   g_free (slot->name);
   g_free (slot->pool);
   g_free (slot->address);
+  g_free (slot->preferred);
   g_free (slot->mac);
   g_free (slot);
 }
@@ -295,20 +296,40 @@ vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *wor
   return FALSE;
 }
 
-gboolean
-vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error) {
+/* The slot @name, which was added by pool. */
+static VfpoolSlot *
+find_pool_slot (const VfpoolRequest *self, const char *name, GError **error) {
   g_autofree char *shown = NULL;
 
   for (guint i = 0; i < self->slots->len; i++) {
-    VfpoolSlot *s = g_ptr_array_index (self->slots, i);
-    if (!s->pool || strcmp (s->name, slot) != 0)
-      continue;
-    s->all_functions = TRUE;
-    return TRUE;
+    VfpoolSlot *slot = g_ptr_array_index (self->slots, i);
+    if (slot->pool && strcmp (slot->name, name) == 0)
+      return slot;
   }
-  shown = printable_copy (slot, 40);
+  shown = printable_copy (name, 40);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has no slot '%s' that asks for a pool", shown);
-  return FALSE;
+  return NULL;
+}
+
+gboolean
+vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error) {
+  VfpoolSlot *found = find_pool_slot (self, slot, error);
+
+  if (found)
+    found->all_functions = TRUE;
+  return found != NULL;
+}
+
+gboolean
+vfpool_request_set_preferred (VfpoolRequest *self, const char *slot, const char *bdf, GError **error) {
+  VfpoolSlot *found = find_pool_slot (self, slot, error);
+  char normal[VFPOOL_BDF_SIZE];
+
+  if (!found || !vfpool_address_normalize (bdf, normal, error))
+    return FALSE;
+  g_free (found->preferred);
+  found->preferred = g_strdup (normal);
+  return TRUE;
 }
 
 gboolean
@@ -316,10 +337,16 @@ vfpool_request_is_empty (const VfpoolRequest *self) {
   return self->slots->len == 0;
 }
 
+guint
+vfpool_request_count_pool_slots (const VfpoolRequest *self) {
+  guint n = 0;
+
+  for (guint i = 0; i < self->slots->len; i++)
+    n += ((const VfpoolSlot *)g_ptr_array_index (self->slots, i))->pool != NULL;
+  return n;
+}
+
 gboolean
 vfpool_request_names_pool (const VfpoolRequest *self) {
-  for (guint i = 0; i < self->slots->len; i++)
-    if (((const VfpoolSlot *)g_ptr_array_index (self->slots, i))->pool)
-      return TRUE;
-  return FALSE;
+  return vfpool_request_count_pool_slots (self) > 0;
 }

@@ -8,9 +8,10 @@
 
 typedef struct {
   char *name;
-  char *pool;    /* asked for by pool, or NULL */
-  char *address; /* asked for by address in normal form, or NULL */
-  char *mac;     /* lower case, or NULL */
+  char *pool;      /* asked for by pool, or NULL */
+  char *address;   /* asked for by address in normal form, or NULL */
+  char *preferred; /* with a pool: the address of the VF that goes before all others, or NULL */
+  char *mac;       /* lower case, or NULL */
   int vlan;
   gboolean all_functions; /* of the device that is chosen, as far as they lie in the pool */
 } VfpoolSlot;

@@ -245,11 +245,23 @@ gboolean vfpool_request_set_policy (VfpoolRequest *self, const char *key, const 
  */
 gboolean vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error);
 
+/**
+ * vfpool_request_set_preferred: asks for one very VF of the slot's pool before all others, as long as it may be had.
+ * @slot: a slot that was added by pool
+ * @bdf: its PCI address; one that is none of the pool's is passed over
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when there is no such slot, or @bdf is no address.
+ */
+gboolean vfpool_request_set_preferred (VfpoolRequest *self, const char *slot, const char *bdf, GError **error);
+
 /** vfpool_request_is_empty: Returns: whether nothing was added. */
 gboolean vfpool_request_is_empty (const VfpoolRequest *self);
 
 /** vfpool_request_names_pool: Returns: whether any slot asks for a pool by name (rather than for an address). */
 gboolean vfpool_request_names_pool (const VfpoolRequest *self);
+
+/** vfpool_request_count_pool_slots: Returns: how many slots do. */
+guint vfpool_request_count_pool_slots (const VfpoolRequest *self);
 
 /* ---- Leases ---- */
 

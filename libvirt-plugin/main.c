@@ -7,6 +7,7 @@
  * It is ready when its main loop runs, with or without libvirt there. It owns nothing: killed at any point, the next
  * one finds in the ledger and in libvirt all that it needs. Its log is stderr, which is the journal.
  */
+#include "attacher.h"
 #include "connection.h"
 #include "process.h"
 #include "report.h"
@@ -56,12 +57,13 @@ drop_libvirt_error (void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED) {
 int
 main (int argc, char **argv G_GNUC_UNUSED) {
   static const char *const kept_variables[] = { "NOTIFY_SOCKET", NULL };
+  g_autoptr (GError) error = NULL;
   Agent agent = { 0 };
 
   process_clean_environment (kept_variables);
   if (argc > 1) {
-    g_autoptr (GError) error = g_error_new_literal (VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
-                                                    "vfpool-agent takes no arguments: start vfpool-agent.service");
+    error = g_error_new_literal (VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
+                                 "vfpool-agent takes no arguments: start vfpool-agent.service");
     return report_error (error);
   }
   signal (SIGPIPE, SIG_IGN);
@@ -69,6 +71,9 @@ main (int argc, char **argv G_GNUC_UNUSED) {
   virSetErrorFunc (NULL, drop_libvirt_error);
   gvir_event_register ();
   agent.loop = g_main_loop_new (NULL, FALSE);
+  /* From now on the hook lets guests start that ask for a pool: with or without libvirt there, they will be seen to. */
+  if (!attacher_hold (NULL, NULL, &error))
+    return report_error (error);
   agent.worker = worker_start ();
   agent.connection = connection_start (agent.worker);
   g_unix_signal_add (SIGTERM, on_terminate, &agent);

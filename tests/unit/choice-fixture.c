@@ -272,7 +272,7 @@ is_asked (World *self, const VfpoolFunction *f, const char *address) {
 
 void
 world_add_slot (World *self, const char *text) {
-  g_auto (GStrv) part = g_strsplit (text, "@", 2);
+  g_auto (GStrv) wish = g_strsplit (text, ">", 2), part = g_strsplit (wish[0], "@", 2);
   g_autofree char *slot = g_strdup_printf ("s%u", self->choices->len);
   gboolean is_san = strcmp (part[0], "san") == 0, is_whole = strcmp (part[0], "all") == 0,
            by_pool = is_san || is_whole || strcmp (part[0], "pool") == 0;
@@ -282,6 +282,8 @@ world_add_slot (World *self, const char *text) {
                        : vfpool_request_add_address (self->request, slot, part[0], NULL, -1, NULL));
   if (is_whole)
     assert_true (vfpool_request_set_all_functions (self->request, slot, NULL));
+  if (wish[1])
+    assert_true (vfpool_request_set_preferred (self->request, slot, wish[1], NULL));
   choice.slot = self->request->slots->pdata[self->choices->len];
   choice.policy = choice.pool->policy;
   choice.nodes = choice.pool->numa_nodes;

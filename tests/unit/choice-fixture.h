@@ -7,7 +7,8 @@
  *              open (its group is), nN (NUMA node), PN (PF 0000:0N:00.0), RN (port), CN (card), LN (link), san (member of "san" instead)
  *   facts      lease ADDRESS GUEST SLOT STATE [POOL]; had ADDRESS GUEST SLOT [SEEN]; cordon ADDRESS [REASON]
  *   pool       KEY=VALUE of the pools' policy, nodes=N, quota=N, sticky=no, together=yes, keep=GUEST:N, keep=GUEST:ADDRESS
- *   slots      pool (of "lan"), san, all (whole devices of "lan"), or an address; "@N" behind it: the guest's node for this slot
+ *   slots      pool (of "lan"), san, all (whole devices of "lan"), or an address; "@N" behind it: the guest's node for this slot;
+ *              "pool>ADDRESS": rather that one
  *
  * The guest that asks is manual/me, its slots are s0, s1 ... A VF of PF n hangs on port, card and link n where nothing else is said.
  */

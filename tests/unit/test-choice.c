@@ -204,6 +204,19 @@ static const Case cases[] = {
   { "sticky, cordoned now", TWO, "had " E " me s0;cordon " E, "", "pool", A, NULL },
   { "sticky, quarantined now", TWO, "had " E " me s0;lease " E " x s quarantined", "", "pool", A, NULL },
 
+  /* ---- Rather one than any other ---- */
+  { "rather this one", TWO, "", "", "pool>" E, E, NULL },
+  { "rather one that another holds", TWO, "lease " B " other s active", "", "pool>" B, D, NULL },
+  { "rather one that is cordoned", TWO, "cordon " A, "", "pool>" A, B, NULL },
+  { "rather one that is kept for another", TWO, "", "keep=other:" E, "pool>" E, A, NULL },
+  { "rather one that is on the wrong node", NODES, "", "numa=required", "pool@1>" A, D, NULL },
+  { "rather one of another pool", TWO, "", "", "pool>" H, A, NULL },
+  { "rather before sticky", TWO, "had " A " me s0", "", "pool>" E, E, NULL },
+  { "rather before another slot's any", TWO, "", "", "pool;pool>" A, D " " A, NULL },
+  { "an address before rather", TWO, "", "", "pool>" A ";" A, D " " A, NULL },
+  { "rather the same for two", TWO, "", "", "pool>" A ";pool>" A, A " " D, NULL },
+  { "rather, with all functions", WHOLE, "", "", "all>0000:06:00.0", "0000:06:00.0", NULL },
+
   /* ---- Cordons ---- */
   { "cordoned", A AV (1) ";" B AV (2), "cordon " A, "", "pool", B, NULL },
   { "cordoned, none left", A AV (1), "cordon " A " cable", "", "pool", NULL, A " is cordoned (cable)" },

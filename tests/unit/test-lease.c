@@ -133,6 +133,30 @@ forget_saved (Test *t, const char *address) {
   assert_true (vfpool_work_update (t->vfpool, lease, NULL));
 }
 
+/* A guest that comes from elsewhere is given a VF by pool; then its address stands in the guest's own XML. */
+static void
+test_pool_then_address (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) by_pool = NULL, by_address = NULL, open = NULL;
+
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  by_pool = find (t, "0000:01:10.0");
+  assert_true (vfpool_lease_is_by_pool (by_pool));
+  assert_acquires (t, "a", "net0=0000:01:10.0", "0000:01:10.0");
+  by_address = find (t, "0000:01:10.0");
+  assert_false (vfpool_lease_is_by_pool (by_address));
+  assert_string_equal (by_address->slot, "net0");
+  assert_int_equal (count_leases (t), 1);
+  /* What the guest has open is left alone. */
+  fixture_add_process (t->fx, 4711, "qemu -name a", "/dev/vfio/10");
+  assert_acquires (t, "a", "net0=lan", "0000:01:10.0");
+  open = find (t, "0000:01:10.0");
+  assert_int_equal (open->serial, by_address->serial);
+  assert_int_equal (count_leases (t), 1);
+  /* Another slot of the same guest cannot have it. */
+  assert_null (acquire (t, VFPOOL_GUEST_MANUAL, "a", "net1=0000:01:10.0", NULL));
+}
+
 static void
 test_acquire_release (void **state) {
   Test *t = *state;
@@ -1041,6 +1065,7 @@ main (void) {
     TEST (test_acquire_release),
     TEST (test_acquire_again),
     TEST (test_slot_changes_pool),
+    TEST (test_pool_then_address),
     TEST (test_all_or_none),
     TEST (test_addresses),
     TEST (test_group_open),

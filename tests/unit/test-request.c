@@ -110,6 +110,25 @@ test_addresses (void **state) {
 }
 
 static void
+test_preferred (void **state) {
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_MANUAL, "t", NULL, NULL);
+  GError *error = NULL;
+  (void)state;
+
+  assert_int_equal (vfpool_request_count_pool_slots (request), 0);
+  assert_true (vfpool_request_add_address (request, "a", "03:10.0", NULL, VFPOOL_VLAN_UNSET, NULL));
+  assert_true (vfpool_request_add_pool (request, "p", "lan", NULL, VFPOOL_VLAN_UNSET, NULL));
+  assert_int_equal (vfpool_request_count_pool_slots (request), 1);
+  assert_true (vfpool_request_set_preferred (request, "p", "03:10.2", NULL));
+  assert_true (vfpool_request_set_preferred (request, "p", "0000:03:10.4", NULL));
+  assert_string_equal (((VfpoolSlot *)request->slots->pdata[1])->preferred, "0000:03:10.4");
+  assert_false (vfpool_request_set_preferred (request, "p", "nonsense", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "nonsense");
+  assert_false (vfpool_request_set_preferred (request, "a", "03:10.2", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "no slot 'a' that asks for a pool");
+}
+
+static void
 test_slot_limit (void **state) {
   g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_MANUAL, "t", NULL, NULL);
   GError *error = NULL;
@@ -160,8 +179,9 @@ test_display_names (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_guest_parse), cmocka_unit_test (test_slots),       cmocka_unit_test (test_addresses),
-    cmocka_unit_test (test_slot_limit),  cmocka_unit_test (test_exit_status), cmocka_unit_test (test_display_names),
+    cmocka_unit_test (test_guest_parse),   cmocka_unit_test (test_slots),      cmocka_unit_test (test_addresses),
+    cmocka_unit_test (test_preferred),     cmocka_unit_test (test_slot_limit), cmocka_unit_test (test_exit_status),
+    cmocka_unit_test (test_display_names),
   };
 
   return cmocka_run_group_tests_name ("request", tests, NULL, NULL);
