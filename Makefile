@@ -150,6 +150,13 @@ $(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
 
+# A client of libvirt is tested with a libvirt of the tests' own (tests/unit/fake-libvirt.c), not with the library.
+LIBVIRT_TEST_PARTS := $(filter-out %/main.c,$(COMMAND_SRC)) libvirt-plugin/attach.c
+
+$(B)/tests/test-libvirt-%: $(B)/san/tests/unit/test-libvirt-%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS) $(LIBVIRT_TEST_PARTS))
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+
 .SECONDARY:
 
 check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)

@@ -198,26 +198,28 @@ request_xml_to_metadata (const DomainXml *xml) {
 
 /* ---- Listing ---- */
 
-static GVariant *
-maybe_attribute (const xmlNode *slot, const char *name) {
+static void
+add_attribute (GVariantBuilder *dict, const xmlNode *slot, const char *name) {
   g_autofree char *text = domain_xml_attribute (slot, name);
 
-  return g_variant_new ("ms", text);
+  g_variant_builder_add (dict, "{sv}", name, g_variant_new ("ms", text));
 }
 
 static GVariant *
 describe (const xmlNode *slot, guint position) {
-  g_autoptr (GVariantDict) dict = g_variant_dict_new (NULL);
+  GVariantBuilder dict;
   g_autofree char *name = name_of (slot, position), *pool = domain_xml_attribute (slot, "pool");
   g_autofree char *vlan = domain_xml_attribute (slot, "vlan");
 
-  g_variant_dict_insert (dict, "slot", "s", name);
-  g_variant_dict_insert (dict, "pool", "s", pool);
-  g_variant_dict_insert_value (dict, "mac", maybe_attribute (slot, "mac"));
-  g_variant_dict_insert (dict, "vlan", "mi", vlan != NULL, vlan ? (int)g_ascii_strtoll (vlan, NULL, 10) : 0);
-  g_variant_dict_insert_value (dict, "functions", maybe_attribute (slot, "functions"));
-  g_variant_dict_insert_value (dict, "teaming", maybe_attribute (slot, "teaming"));
-  return g_variant_dict_end (dict);
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&dict, "{sv}", "slot", g_variant_new_string (name));
+  g_variant_builder_add (&dict, "{sv}", "pool", g_variant_new_string (pool));
+  add_attribute (&dict, slot, "mac");
+  g_variant_builder_add (&dict, "{sv}", "vlan",
+                         g_variant_new ("mi", vlan != NULL, vlan ? (int)g_ascii_strtoll (vlan, NULL, 10) : 0));
+  add_attribute (&dict, slot, "functions");
+  add_attribute (&dict, slot, "teaming");
+  return g_variant_builder_end (&dict);
 }
 
 GVariant *

@@ -93,12 +93,14 @@ verb_request_remove (const Call *call, GError **error) {
 
 static GVariant *
 describe_guest (const Guest *guest) {
-  g_autoptr (GVariantDict) dict = g_variant_dict_new (NULL);
+  GVariantBuilder dict;
 
-  g_variant_dict_insert (dict, "kind", "s", vfpool_guest_kind_to_string (VFPOOL_GUEST_LIBVIRT));
-  g_variant_dict_insert (dict, "id", "s", guest->uuid);
-  g_variant_dict_insert (dict, "name", "ms", guest->name);
-  return g_variant_dict_end (dict);
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&dict, "{sv}", "kind",
+                         g_variant_new_string (vfpool_guest_kind_to_string (VFPOOL_GUEST_LIBVIRT)));
+  g_variant_builder_add (&dict, "{sv}", "id", g_variant_new_string (guest->uuid));
+  g_variant_builder_add (&dict, "{sv}", "name", g_variant_new ("ms", guest->name));
+  return g_variant_builder_end (&dict);
 }
 
 gboolean
@@ -106,7 +108,7 @@ verb_request_list (const Call *call, GError **error) {
   g_auto (Guest) guest = { 0 };
   g_autoptr (DomainXml) xml = NULL;
   g_autoptr (GVariant) slots = NULL, answer = NULL;
-  g_autoptr (GVariantDict) dict = g_variant_dict_new (NULL);
+  GVariantBuilder dict;
 
   if (!guest_open (&guest, call->guest, error) || !(xml = get_definition (&guest, error)))
     return FALSE;
@@ -114,8 +116,9 @@ verb_request_list (const Call *call, GError **error) {
     g_prefix_error (error, "guest %s: ", guest.name);
     return FALSE;
   }
-  g_variant_dict_insert_value (dict, "guest", describe_guest (&guest));
-  g_variant_dict_insert_value (dict, "slots", slots);
-  answer = g_variant_ref_sink (g_variant_dict_end (dict));
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&dict, "{sv}", "guest", describe_guest (&guest));
+  g_variant_builder_add (&dict, "{sv}", "slots", slots);
+  answer = g_variant_ref_sink (g_variant_builder_end (&dict));
   return print_plan (answer, error);
 }
