@@ -165,6 +165,11 @@ check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)
 check: ## all tests: unit, then bench; the last line sums them up
 	+@tests/check
 
+# The fields whose tests run alone: by the words that their unit tests and the bench's cases have in their names.
+.PHONY: check-libvirt
+check-libvirt: ## the tests of all that libvirt guests need, unit and bench
+	+@tests/check libvirt domain attacher agent follow
+
 # Each suite brings its own targets.
 include $(wildcard tests/*/*.mk)
 
