@@ -40,6 +40,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 pc = $(shell pkg-config $(1) $(2))
 LIB_PKGS := glib-2.0 sqlite3 libnl-3.0 libnl-route-3.0
 HOOK_PKGS := glib-2.0 libxml-2.0
+COMMAND_PKGS := glib-2.0 libxml-2.0 libvirt
 AGENT_PKGS := glib-2.0 libxml-2.0 libvirt libvirt-glib-1.0 libsystemd
 PVE_PKGS := glib-2.0
 CLI_PKGS := glib-2.0 json-glib-1.0 libpci
@@ -64,9 +65,13 @@ LIB_SRC := $(wildcard lib/*.c) common/numbers.c common/printable.c
 COMMON_SRC := $(wildcard common/*.c)
 HOOK_SRC := $(wildcard hook/*.c)
 AGENT_SRC := $(wildcard libvirt-plugin/*.c)
+COMMAND_SRC := $(wildcard libvirt-command/*.c)
 PVE_SRC := $(wildcard pve-hookscript/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TEST_SRC := $(wildcard tests/unit/test-*.c)
+
+# What the program that speaks to libvirt shares with others: the domain's XML, the attaching, and the output.
+COMMAND_PARTS := $(filter-out %/main.c,$(HOOK_SRC)) libvirt-plugin/attach.c cli/output.c
 
 # Where things will lie, for those who have to know; written anew only when it changed, because PREFIX may be another one now.
 FOLDERS := $(B)/include/folders.h
@@ -75,7 +80,8 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 san = $(patsubst %.c,$(B)/san/%.o,$(1))
 
 PROGRAMS := $(if $(CLI_SRC),$(B)/vfpool) $(if $(HOOK_SRC),$(B)/libvirt-hook) \
-            $(if $(AGENT_SRC),$(B)/vfpool-agent) $(if $(PVE_SRC),$(B)/pve-hookscript)
+            $(if $(AGENT_SRC),$(B)/vfpool-agent) $(if $(COMMAND_SRC),$(B)/vfpool-libvirt) \
+            $(if $(PVE_SRC),$(B)/pve-hookscript)
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 
 FORCE:
@@ -128,6 +134,8 @@ $(B)/libvirt-hook: $(call obj,$(HOOK_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
 	$(call link,$(HOOK_PKGS))
 $(B)/vfpool-agent: $(call obj,$(AGENT_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
 	$(call link,$(AGENT_PKGS))
+$(B)/vfpool-libvirt: $(call obj,$(COMMAND_SRC) $(COMMAND_PARTS) $(COMMON_SRC)) | $(B)/libvfpool.so
+	$(call link,$(COMMAND_PKGS))
 $(B)/pve-hookscript: $(call obj,$(PVE_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
 	$(call link,$(PVE_PKGS))
 
@@ -142,6 +150,13 @@ $(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
 
+# A client of libvirt is tested with a libvirt of the tests' own (tests/unit/fake-libvirt.c), not with the library.
+LIBVIRT_TEST_PARTS := $(filter-out %/main.c,$(COMMAND_SRC)) libvirt-plugin/attach.c
+
+$(B)/tests/test-libvirt-%: $(B)/san/tests/unit/test-libvirt-%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS) $(LIBVIRT_TEST_PARTS))
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+
 .SECONDARY:
 
 check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)
@@ -149,6 +164,11 @@ check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)
 
 check: ## all tests: unit, then bench; the last line sums them up
 	+@tests/check
+
+# The fields whose tests run alone: by the words that their unit tests and the bench's cases have in their names.
+.PHONY: check-libvirt
+check-libvirt: ## the tests of all that libvirt guests need, unit and bench
+	+@tests/check libvirt domain attacher agent follow
 
 # Each suite brings its own targets.
 include $(wildcard tests/*/*.mk)
@@ -176,7 +196,7 @@ install: all ## install (DESTDIR=, PREFIX=/usr/local)
 # ---- upkeep ----
 
 format: ## lay the sources out with clang-format
-	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/*/*.c tests/*/*.h)
+	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h libvirt-command/*.h pve-hookscript/*.h cli/*.h tests/*/*.c tests/*/*.h)
 
 clean: ## remove what was built; the bench image stays
 	rm -rf $(B)/obj $(B)/san $(B)/include $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)

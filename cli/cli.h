@@ -28,16 +28,18 @@ typedef struct {
 typedef gboolean (*CliVerbFunc) (Vfpool *vfpool, const CliCall *call, GError **error);
 
 struct _CliVerb {
-  const char *name;
+  const char *name; /* one word, or two with a blank between them */
   CliVerbFunc function;
-  const char *summary;       /* one line, for the list of verbs */
-  const char *details;       /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
-  const char *example;       /* lines to type, each ending in a line feed */
-  const CliOption *options;  /* nullable; ends with a NULL name */
-  const char *operand;       /* nullable: what the one word after the verb is; it may be left out */
-  gboolean needs_operand;    /* it may not */
-  gboolean needs_one_option; /* exactly one of its options has to be given */
-  gboolean takes_one_option; /* one of its options may be given, and no more */
+  const char *summary;        /* one line, for the list of verbs */
+  const char *details;        /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
+  const char *example;        /* lines to type, each ending in a line feed */
+  const CliOption *options;   /* nullable; ends with a NULL name */
+  const char *operand;        /* nullable: what the one word after the verb is; it may be left out */
+  const char *second_operand; /* nullable: the same of one more word */
+  gboolean needs_operand;     /* they may not */
+  gboolean joins_operand;     /* all further words belong to it */
+  gboolean needs_one_option;  /* exactly one of its options has to be given */
+  gboolean takes_one_option;  /* one of its options may be given, and no more */
   /* (nullable): what is wrong with the options of @call taken together, in a sentence for g_free(); NULL: nothing */
   char *(*find_problem) (const CliCall *call);
   gboolean needs_library;
@@ -49,6 +51,7 @@ struct _CliCall {
   const CliVerb *verb;
   char *root;         /* nullable */
   char *operand;      /* nullable */
+  char *second;       /* nullable: the second operand */
   GHashTable *values; /* option name -> value ("" for a flag) */
   gboolean verbose;
   gboolean help;
@@ -121,13 +124,20 @@ gboolean cli_forget (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
+/* Those that are done by the program that speaks to libvirt, and one that shows what that program tells. */
+gboolean cli_libvirt (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_request_list (Vfpool *vfpool, const CliCall *call, GError **error);
 
 extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[];
 
 /* The options of a verb that asks for VFs. */
 extern const CliOption cli_request_options[], cli_plan_options[];
 
+extern const CliOption cli_attach_options[], cli_detach_options[], cli_request_add_options[],
+    cli_request_list_options[];
+
 char *cli_plan_find_problem (const CliCall *call);
+char *cli_libvirt_find_problem (const CliCall *call);
 
 /**
  * cli_request_new: what the options of @call ask for.

@@ -30,6 +30,8 @@ cli_usage (const CliVerb *verb) {
                             option->argument ? " " : "", option->argument ? option->argument : "");
   if (verb->operand)
     g_string_append_printf (text, verb->needs_operand ? " %s" : " [%s]", verb->operand);
+  if (verb->second_operand)
+    g_string_append_printf (text, " %s", verb->second_operand);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 

@@ -40,12 +40,29 @@ find_any_option (const CliVerb *verb, const char *name) {
   return option ? option : find_option (verb->options, name);
 }
 
+/* The verbs that begin with @word and a second one, as text for g_free(); NULL: there are none. */
+static char *
+list_second_words (const char *word) {
+  g_autofree char *prefix = g_strconcat (word, " ", NULL);
+  g_autoptr (GString) list = g_string_new (NULL);
+
+  for (const CliVerb *verb = cli_verbs; verb->name; verb++)
+    if (g_str_has_prefix (verb->name, prefix))
+      g_string_append_printf (list, "%s'%s'", list->len ? ", " : "", verb->name);
+  return list->len ? g_string_free (g_steal_pointer (&list), FALSE) : NULL;
+}
+
 static void
 set_unknown_verb (GError **error, const char *word) {
+  g_autofree char *whole = list_second_words (word);
   const char *names[32] = {};
   const char *near;
   int n = 0;
 
+  if (whole) {
+    set_usage_error (error, NULL, "'%s' needs a second word: expected one of %s", word, whole);
+    return;
+  }
   for (const CliVerb *verb = cli_verbs; verb->name; verb++)
     names[n++] = verb->name;
   near = cli_suggest (word, names);
@@ -84,6 +101,16 @@ find_verb_index (int argc, char **argv) {
   return 0;
 }
 
+/* The verb at argv[@index]. A verb of two words has them one after the other. @n_words: (out) */
+static const CliVerb *
+find_verb (int argc, char **argv, int index, int *n_words) {
+  g_autofree char *two = index + 1 < argc ? g_strconcat (argv[index], " ", argv[index + 1], NULL) : NULL;
+  const CliVerb *verb = two ? cli_find_verb (two) : NULL;
+
+  *n_words = verb ? 2 : 1;
+  return verb ? verb : cli_find_verb (argv[index]);
+}
+
 /* Takes the option at argv[*i], and its value from there or from the next word. */
 static gboolean
 take_option (CliCall *self, int argc, char **argv, int *i, GError **error) {
@@ -118,11 +145,19 @@ take_option (CliCall *self, int argc, char **argv, int *i, GError **error) {
 
 static gboolean
 take_operand (CliCall *self, const char *word, GError **error) {
-  if (!self->verb->operand || self->operand) {
+  g_autofree char *before = NULL;
+
+  if (self->verb->operand && !self->operand) {
+    self->operand = g_strdup (word);
+  } else if (self->verb->second_operand && !self->second) {
+    self->second = g_strdup (word);
+  } else if (self->verb->joins_operand) {
+    before = self->operand;
+    self->operand = g_strconcat (before, " ", word, NULL);
+  } else {
     set_usage_error (error, self->verb, "'%s' does not know what to do with '%s'", self->verb->name, word);
     return FALSE;
   }
-  self->operand = g_strdup (word);
   return TRUE;
 }
 
@@ -158,17 +193,18 @@ check_required (CliCall *self, GError **error) {
     set_usage_error (error, self->verb, "'%s' takes one of its options, not several", self->verb->name);
     return FALSE;
   }
-  if (self->verb->needs_operand && !self->operand) {
-    set_usage_error (error, self->verb, "'%s' needs %s", self->verb->name, self->verb->operand);
+  if (self->verb->needs_operand && (!self->operand || (self->verb->second_operand && !self->second))) {
+    set_usage_error (error, self->verb, "'%s' needs %s", self->verb->name,
+                     self->operand ? self->verb->second_operand : self->verb->operand);
     return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
-parse_words (CliCall *self, int argc, char **argv, int verb_index, GError **error) {
+parse_words (CliCall *self, int argc, char **argv, int verb_index, int n_words, GError **error) {
   for (int i = 1; i < argc; i++) {
-    if (i == verb_index)
+    if (i >= verb_index && i < verb_index + n_words)
       continue;
     if (strcmp (argv[i], "-h") == 0)
       self->help = TRUE;
@@ -188,15 +224,15 @@ parse_words (CliCall *self, int argc, char **argv, int verb_index, GError **erro
 CliCall *
 cli_parse (int argc, char **argv, GError **error) {
   g_autoptr (CliCall) self = g_new0 (CliCall, 1);
-  int verb_index = find_verb_index (argc, argv);
+  int verb_index = find_verb_index (argc, argv), n_words = 0;
 
   self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  self->verb = verb_index ? cli_find_verb (argv[verb_index]) : &cli_verbs[0];
+  self->verb = verb_index ? find_verb (argc, argv, verb_index, &n_words) : &cli_verbs[0];
   if (!self->verb) {
     set_unknown_verb (error, argv[verb_index]);
     return NULL;
   }
-  if (!parse_words (self, argc, argv, verb_index, error))
+  if (!parse_words (self, argc, argv, verb_index, n_words, error))
     return NULL;
   self->root = g_strdup (cli_call_value (self, "root"));
   self->verbose = cli_call_value (self, "verbose") != NULL;
@@ -217,6 +253,7 @@ cli_call_free (CliCall *self) {
     return;
   g_free (self->root);
   g_free (self->operand);
+  g_free (self->second);
   g_clear_pointer (&self->values, g_hash_table_unref);
   g_free (self);
 }

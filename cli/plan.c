@@ -3,6 +3,7 @@
  * `vfpool plan`: what acquiring would choose, and why, for a guest that is described by options, or by its hypervisor's
  * configuration. The plan is printed also when the request would be refused; then the refusal is the error, as acquire's would be.
  */
+#include "part.h"
 #include "plan.h"
 #include "request-options.h"
 #include "status.h"
@@ -77,27 +78,27 @@ open_domain (const char *file, GError **error) {
 
 static GVariant *
 plan_by_domain (const char *file, GError **error) {
-  g_autofree char *folder = NULL, *program = cli_planner_find (&cli_planner_libvirt, &folder, error);
+  g_autofree char *folder = NULL, *program = cli_part_find (&cli_part_hook, &folder, error);
   int fd = program ? open_domain (file, error) : -1;
   GVariant *plan;
 
   if (fd < 0)
     return NULL;
-  plan = cli_planner_run ((char *[]){ program, "plan", NULL }, folder, fd, error);
+  plan = cli_part_run ((char *[]){ program, "plan", NULL }, folder, fd, error);
   close (fd);
   return plan;
 }
 
 static GVariant *
 plan_by_vmid (const char *vmid, const char *root, GError **error) {
-  g_autofree char *folder = NULL, *program = cli_planner_find (&cli_planner_pve, &folder, error);
+  g_autofree char *folder = NULL, *program = cli_part_find (&cli_part_hookscript, &folder, error);
   g_autofree char *whole_root = root ? g_canonicalize_filename (root, NULL) : NULL;
 
   if (!program)
     return NULL;
   if (root)
-    return cli_planner_run ((char *[]){ program, "--root", whole_root, "plan", (char *)vmid, NULL }, folder, -1, error);
-  return cli_planner_run ((char *[]){ program, "plan", (char *)vmid, NULL }, folder, -1, error);
+    return cli_part_run ((char *[]){ program, "--root", whole_root, "plan", (char *)vmid, NULL }, folder, -1, error);
+  return cli_part_run ((char *[]){ program, "plan", (char *)vmid, NULL }, folder, -1, error);
 }
 
 static GVariant *

@@ -5,7 +5,7 @@
  */
 #include "request-options.h"
 
-#include "printable.h"
+#include "option.h"
 
 const CliOption cli_request_options[] = { CLI_REQUEST_OPTIONS (TRUE), {} };
 
@@ -16,20 +16,7 @@ const CliOption cli_request_options[] = { CLI_REQUEST_OPTIONS (TRUE), {} };
 /* Reads the number in --@name into @number, which stays as it is when the option was not given. */
 static gboolean
 read_number (const CliCall *call, const char *name, const char *what, int min, int max, int *number, GError **error) {
-  const char *text = cli_call_value (call, name);
-  g_autofree char *shown = NULL;
-  guint64 value;
-
-  if (!text)
-    return TRUE;
-  if (g_ascii_string_to_unsigned (text, 10, (guint64)min, (guint64)max, &value, NULL)) {
-    *number = (int)value;
-    return TRUE;
-  }
-  shown = printable_copy (text, 40);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "--%s '%s' is no %s: expected a number from %d to %d", name,
-               shown, what, min, max);
-  return FALSE;
+  return option_read_number (name, cli_call_value (call, name), what, min, max, number, error);
 }
 
 static gboolean

@@ -81,6 +81,101 @@ const CliVerb cli_verbs[] = {
       .needs_root = TRUE,
   },
   {
+      .name = "start",
+      .function = cli_libvirt,
+      .summary = "start a libvirt guest with its VFs in place before it runs",
+      .details =
+          "Starts the guest paused, plugs in the VFs that it asks for by pool, and lets it run: the devices are there\n"
+          "before the first instruction of its firmware. The agent need not run. When a VF cannot be had or plugged "
+          "in, the\n"
+          "guest does not start, and nothing stays leased. GUEST is a name or a UUID. A paused guest, such as a start\n"
+          "leaves that was killed, gets what it lacks and goes on.\n",
+      .example = "vfpool start web\n",
+      .operand = "GUEST",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "attach",
+      .function = cli_libvirt,
+      .summary = "give a libvirt guest that runs a VF of a pool",
+      .details = "Leases a VF, prepares it, plugs it in and prints its PCI address. When it cannot be plugged in, it "
+                 "is released\n"
+                 "again. The guest keeps it until it stops, or until detach.\n",
+      .example = "vfpool attach web --pool lan --vlan 100\n0000:01:10.0\n",
+      .options = cli_attach_options,
+      .operand = "GUEST",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "detach",
+      .function = cli_libvirt,
+      .summary = "take a VF from a libvirt guest that runs",
+      .details = "Asks the guest to let go of the device in SLOT, waits until it has, and releases the VF. A guest "
+                 "that does not\n"
+                 "let go in time keeps it (exit status 69). SLOT is as vfpool status shows it.\n",
+      .example = "vfpool detach web slot0 --wait 60\n",
+      .options = cli_detach_options,
+      .operand = "GUEST",
+      .second_operand = "SLOT",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "resolve",
+      .function = cli_libvirt,
+      .summary = "lease what a domain XML asks for, print it with the addresses filled in",
+      .details = "Reads a domain's XML and prints the same XML with a <hostdev> for each VF that it asks for by pool; "
+                 "all are\n"
+                 "leased, or none. For tools that make transient guests. A domain without <uuid> is given one; one "
+                 "that asks for\n"
+                 "no pool is printed as it is.\n",
+      .example = "vfpool resolve < web.xml | virsh create /dev/stdin\n",
+      .find_problem = cli_libvirt_find_problem,
+      .needs_root = TRUE,
+  },
+  {
+      .name = "request add",
+      .function = cli_libvirt,
+      .summary = "have a libvirt guest ask for a VF of a pool at each start",
+      .details = "Writes the request into the guest's definition. A guest that runs has the VF from its next start on; "
+                 "vfpool\n"
+                 "attach gives it one now.\n",
+      .example = "vfpool request add web --pool lan --slot net0 --mac 52:54:00:12:34:56 --vlan 100\n",
+      .options = cli_request_add_options,
+      .operand = "GUEST",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+  },
+  {
+      .name = "request list",
+      .function = cli_request_list,
+      .summary = "show what a libvirt guest asks for at each start",
+      .details = "Shows the request in the guest's definition, slot by slot.\n",
+      .example = "vfpool request list web\nvfpool request list web --json | jq -r '.slots[].pool'\n",
+      .options = cli_request_list_options,
+      .operand = "GUEST",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+  },
+  {
+      .name = "request remove",
+      .function = cli_libvirt,
+      .summary = "have a libvirt guest no longer ask for a VF",
+      .details =
+          "Takes SLOT out of the request in the guest's definition. A guest that runs keeps its VF until it stops;\n"
+          "vfpool detach takes it now.\n",
+      .example = "vfpool request remove web net0\n",
+      .operand = "GUEST",
+      .second_operand = "SLOT",
+      .needs_operand = TRUE,
+      .find_problem = cli_libvirt_find_problem,
+  },
+  {
       .name = "cordon",
       .function = cli_cordon,
       .summary = "hand out nothing more of a VF, or of all VFs of a PF",
@@ -151,6 +246,7 @@ const CliVerb cli_verbs[] = {
       .details = "Without a verb, lists all of them.\n",
       .example = "vfpool help acquire\n",
       .operand = "VERB",
+      .joins_operand = TRUE,
   },
   {},
 };

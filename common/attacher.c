@@ -62,7 +62,8 @@ attacher_hold (const char *root, const char *uuid, GError **error) {
   if (fd < 0 || (saved_errno != EAGAIN && saved_errno != EACCES))
     return fail (error, path, saved_errno);
   if (uuid)
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY, "guest %s is being started by another `vfpool start`", uuid);
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+                 "another `vfpool start` or `vfpool attach` is at work on guest %s", uuid);
   else
     g_set_error_literal (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
                          "another vfpool-agent runs already: there is one for a host, vfpool-agent.service");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who plugs in what a libvirt guest asked for by pool: the agent, for every guest, or `vfpool start`, for the one that it
- * starts. The hook must not start a guest that would wait for its device for ever, and may not ask libvirt; so who attaches
- * holds a lock, which ends with its process whatever becomes of it.
+ * Who plugs in what a libvirt guest asked for by pool: the agent, for every guest, or `vfpool start` and `vfpool attach`, for
+ * one. The hook must not start a guest that would wait for its device for ever, and may not ask libvirt; so who attaches holds a
+ * lock, which ends with its process whatever becomes of it.
  */
 #pragma once
 

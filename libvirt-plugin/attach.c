@@ -82,8 +82,8 @@ is_attached (virDomainPtr domain, const char *alias, gboolean *answer, GError **
 
 /* ---- Attaching ---- */
 
-static char *
-hostdev_xml (const char *bdf, const char *alias) {
+char *
+attach_device_xml (const char *bdf, const char *alias) {
   unsigned int domain, bus, device, function;
 
   if (sscanf (bdf, "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4)
@@ -110,7 +110,7 @@ advice (const char *reason) {
 
 static gboolean
 plug_in (virDomainPtr domain, const char *bdf, const char *alias, GError **error) {
-  g_autofree char *xml = hostdev_xml (bdf, alias);
+  g_autofree char *xml = attach_device_xml (bdf, alias);
   gboolean answer = FALSE;
 
   if (!xml || virDomainAttachDeviceFlags (domain, xml, VIR_DOMAIN_AFFECT_LIVE) < 0) {
@@ -129,6 +129,7 @@ plug_in (virDomainPtr domain, const char *bdf, const char *alias, GError **error
 gboolean
 attach_lease (virDomainPtr domain, const VfpoolLease *lease, gboolean *attached, GError **error) {
   g_autofree char *alias = g_strconcat (ALIAS_PREFIX, vfpool_lease_get_slot (lease), NULL);
+  g_autoptr (GError) local = NULL;
   gboolean is_there = FALSE;
 
   *attached = FALSE;
@@ -136,6 +137,12 @@ attach_lease (virDomainPtr domain, const VfpoolLease *lease, gboolean *attached,
     return FALSE;
   if (is_there)
     return TRUE;
-  *attached = plug_in (domain, vfpool_lease_get_address (lease), alias, error);
-  return *attached;
+  *attached = plug_in (domain, vfpool_lease_get_address (lease), alias, &local);
+  if (*attached)
+    return TRUE;
+  /* The agent and `vfpool start` may both attach; libvirt refuses who comes second. */
+  if (is_attached (domain, alias, &is_there, NULL) && is_there)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }

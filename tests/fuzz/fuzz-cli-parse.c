@@ -45,6 +45,8 @@ write_call (const CliCall *call) {
     g_ptr_array_add (words, g_strdup ("--help"));
   if (call->operand)
     g_ptr_array_add (words, g_strdup (call->operand));
+  if (call->second)
+    g_ptr_array_add (words, g_strdup (call->second));
   g_ptr_array_add (words, NULL);
   return words;
 }
@@ -61,6 +63,7 @@ check_again (const CliCall *call) {
   g_assert_true (again->verb == call->verb);
   g_assert_cmpstr (again->root, ==, call->root);
   g_assert_cmpstr (again->operand, ==, call->operand);
+  g_assert_cmpstr (again->second, ==, call->second);
   g_assert_true (again->help == call->help && again->version == call->version && again->verbose == call->verbose);
   g_hash_table_iter_init (&iter, call->values);
   while (g_hash_table_iter_next (&iter, &name, &value))

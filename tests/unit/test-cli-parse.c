@@ -58,6 +58,16 @@ understands_good_lines (void **state G_GNUC_UNUSED) {
     { "acquire --help", "acquire", "help", "" },
     { "acquire -h", "acquire", "help", NULL },
     { "--version", "status", "version", "" },
+    { "start web", "start", "verbose", NULL },
+    { "--verbose start web", "start", "verbose", "" },
+    { "attach web --pool lan --vlan 100", "attach", "vlan", "100" },
+    { "detach web net0 --wait=5", "detach", "wait", "5" },
+    { "detach --wait 5 web net0", "detach", "wait", "5" },
+    { "resolve", "resolve", "verbose", NULL },
+    { "request add web --pool lan --functions all", "request add", "functions", "all" },
+    { "--verbose request list web --json", "request list", "json", "" },
+    { "request remove web net0", "request remove", "verbose", NULL },
+    { "help request add", "help", "verbose", NULL },
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -79,6 +89,16 @@ explains_bad_lines (void **state G_GNUC_UNUSED) {
   } cases[] = {
     { "statsu", "unknown verb 'statsu': did you mean 'status'?\nusage: vfpool " },
     { "aquire", "unknown verb 'aquire': did you mean 'acquire'?\n" },
+    { "request", "'request' needs a second word: expected one of 'request add', 'request list', 'request remove'\n" },
+    { "request web add", "'request' needs a second word" },
+    { "request --verbose add web", "'request' needs a second word" },
+    { "detach", "'detach' needs GUEST\nusage: vfpool detach [--wait SECONDS] GUEST SLOT" },
+    { "detach web", "'detach' needs SLOT\n" },
+    { "detach web net0 net1", "'detach' does not know what to do with 'net1'\n" },
+    { "start web db", "'start' does not know what to do with 'db'\n" },
+    { "attach web", "'attach' needs --pool POOL\n" },
+    { "start web --root /tmp", "--root does not go with 'start', which knows this host's guests only\n" },
+    { "request add web --pool lan --numa required", "'request add' has no option --numa" },
     { "aqcuier", "unknown verb 'aqcuier': did you mean 'acquire'?\n" },
     { "recon", "unknown verb 'recon': did you mean 'reconcile'?\n" },
     { "frobnicate", "unknown verb 'frobnicate'\nusage: vfpool " },
@@ -126,7 +146,7 @@ explains_bad_lines (void **state G_GNUC_UNUSED) {
     { "status -j", "'status' has no option -j: options are written out" },
     { "up -- now", "'up' has no option --" },
     { "up now", "'up' does not know what to do with 'now'\n" },
-    { "help up down", "'help' does not know what to do with 'down'\n" },
+    { "uncordon up down", "'uncordon' does not know what to do with 'down'\n" },
     { "--root", "--root needs a value: --root DIR\n" },
     { "--root= status", "--root needs a value: --root DIR\n" },
   };
@@ -184,6 +204,12 @@ wants_root_only_for_this_host (void **state G_GNUC_UNUSED) {
     { "plan --vmid 101", 1000, FALSE },
     { "check", 1000, FALSE },
     { "help", 1000, FALSE },
+    { "start web", 1000, TRUE },
+    { "attach web --pool lan", 1000, TRUE },
+    { "detach web net0", 1000, TRUE },
+    { "resolve", 1000, TRUE },
+    { "request add web --pool lan", 1000, FALSE },
+    { "request list web", 1000, FALSE },
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {

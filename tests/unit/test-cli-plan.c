@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "cli/cli.h"
+#include "cli/part.h"
 #include "cli/plan.h"
 #include "pve-hookscript/hookscript.h"
 
@@ -163,8 +164,8 @@ test_json (void **state) {
 
 static GVariant *
 run_shell (const char *script, const char *argument, int input, GError **error) {
-  return cli_planner_run ((char *[]){ "/bin/sh", "-c", (char *)script, "sh", (char *)argument, NULL }, "/nowhere",
-                          input, error);
+  return cli_part_run ((char *[]){ "/bin/sh", "-c", (char *)script, "sh", (char *)argument, NULL }, "/nowhere", input,
+                       error);
 }
 
 /* What print_plan() writes is what comes back. */
@@ -219,28 +220,28 @@ test_programs (void **state) {
 
   assert_null (run_shell ("echo hello", "", -1, &error));
   assert_int_equal (cli_exit_status (error), 70);
-  assert_non_null (strstr (error->message, "something that is no plan"));
+  assert_non_null (strstr (error->message, "something that vfpool does not know"));
   g_clear_error (&error);
 
-  assert_null (cli_planner_run ((char *[]){ "/nowhere/program", NULL }, NULL, -1, &error));
+  assert_null (cli_part_run ((char *[]){ "/nowhere/program", NULL }, NULL, -1, &error));
   assert_int_equal (cli_exit_status (error), 70);
   g_clear_error (&error);
 }
 
 static void
 test_finds_programs (void **state) {
-  const CliPlanner here = { "test-cli-plan", "/nowhere/a", "tests" }, there = { "nothing", "/bin/sh", "tests" },
-                   nowhere = { "nothing", "/nowhere/a", "a test's configuration" };
-  g_autofree char *folder = NULL, *built = cli_planner_find (&here, &folder, NULL), *installed = NULL, *none = NULL;
+  const CliPart here = { "test-cli-plan", "/nowhere/a", "tests" }, there = { "nothing", "/bin/sh", "tests" },
+                nowhere = { "nothing", "/nowhere/a", "which reads a test's configuration" };
+  g_autofree char *folder = NULL, *built = cli_part_find (&here, &folder, NULL), *installed = NULL, *none = NULL;
   GError *error = NULL;
   (void)state;
 
   assert_true (g_str_has_suffix (built, "/tests/test-cli-plan"));
   assert_true (g_str_has_suffix (folder, "/tests"));
-  installed = cli_planner_find (&there, &none, NULL);
+  installed = cli_part_find (&there, &none, NULL);
   assert_string_equal (installed, "/bin/sh");
   assert_null (none);
-  assert_null (cli_planner_find (&nowhere, &none, &error));
+  assert_null (cli_part_find (&nowhere, &none, &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_NOT_FOUND, "/nowhere/a is not there, which reads a test's configuration");
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who knows a hypervisor's configuration reads it: libvirt's hook the domain XML, the hookscript what belongs to Proxmox VE. So
- * a plan is made by the very program that would ask for the guest, and the command needs neither libxml2, which each start of it
- * would load, nor a second reader.
+ * Who knows a hypervisor reads its configuration and speaks to it: libvirt's hook reads the domain XML, the hookscript what
+ * belongs to Proxmox VE, and one program is a client of libvirt. So a plan is made by the very program that would ask for the
+ * guest, and the command needs neither libxml2 nor libvirt, which each start of it would load, nor a second reader.
  *
  * What the programs print is vfpool's own, but read as text with the type given all the same. Their stderr is the command's.
  */
-#include "plan.h"
+#include "part.h"
 
 #include "folders.h"
 #include "vfpool.h"
@@ -17,13 +17,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const CliPlanner cli_planner_libvirt = { "libvirt-hook", SYSCONFDIR "/libvirt/hooks/qemu.d/vfpool",
-                                         "a libvirt domain" };
-const CliPlanner cli_planner_pve = { "pve-hookscript", LIBEXECDIR "/pve-hookscript",
-                                     "a Proxmox VE virtual machine's configuration" };
+const CliPart cli_part_hook = {
+  "libvirt-hook", SYSCONFDIR "/libvirt/hooks/qemu.d/vfpool",
+  "which reads a libvirt domain: install that part of vfpool, or ask with --guest and --pool"
+};
+const CliPart cli_part_hookscript = { "pve-hookscript", LIBEXECDIR "/pve-hookscript",
+                                      "which reads a Proxmox VE virtual machine's configuration: install that part of "
+                                      "vfpool, or ask with --guest and --pool" };
+const CliPart cli_part_libvirt = { "vfpool-libvirt", LIBEXECDIR "/vfpool-libvirt",
+                                   "which speaks to libvirt: install that part of vfpool" };
 
 char *
-cli_planner_find (const CliPlanner *self, char **folder, GError **error) {
+cli_part_find (const CliPart *self, char **folder, GError **error) {
   g_autofree char *command = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *beside = command ? g_path_get_dirname (command) : g_strdup (".");
   g_autofree char *built = g_build_filename (beside, self->built, NULL);
@@ -35,9 +40,7 @@ cli_planner_find (const CliPlanner *self, char **folder, GError **error) {
   }
   if (g_file_test (self->installed, G_FILE_TEST_IS_EXECUTABLE))
     return g_strdup (self->installed);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
-               "%s is not there, which reads %s: install that part of vfpool, or ask with --guest and --pool",
-               self->installed, self->reads);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND, "%s is not there, %s", self->installed, self->purpose);
   return NULL;
 }
 
@@ -71,25 +74,39 @@ run (char **argv, char **environment, int input, int *status, GError **error) {
   return g_steal_pointer (&text);
 }
 
+static char **
+environment_for (const char *folder) {
+  char **environment = g_get_environ ();
+
+  return folder ? g_environ_setenv (environment, "LD_LIBRARY_PATH", folder, TRUE) : environment;
+}
+
 GVariant *
-cli_planner_run (char **argv, const char *folder, int input, GError **error) {
-  g_auto (GStrv) environment = g_get_environ ();
+cli_part_run (char **argv, const char *folder, int input, GError **error) {
+  g_auto (GStrv) environment = environment_for (folder);
   g_autofree char *text = NULL;
-  GVariant *plan = NULL;
+  GVariant *result = NULL;
   int status = 0;
 
-  if (folder)
-    environment = g_environ_setenv (environment, "LD_LIBRARY_PATH", folder, TRUE);
   text = run (argv, environment, input, &status, error);
   if (!text)
     return NULL;
-  if (*text && !(plan = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, error))) {
-    g_prefix_error (error, "%s printed something that is no plan: ", argv[0]);
+  if (*text && !(result = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, error))) {
+    g_prefix_error (error, "%s printed something that vfpool does not know: ", argv[0]);
     return NULL;
   }
   if (!g_spawn_check_wait_status (status, error)) {
     g_prefix_error (error, "%s: ", argv[0]);
-    return plan;
+    return result;
   }
-  return plan ? plan : g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+  return result ? result : g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+}
+
+gboolean
+cli_part_become (char **argv, const char *folder, GError **error) {
+  g_auto (GStrv) environment = environment_for (folder);
+
+  execve (argv[0], argv, environment);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL, "%s cannot be run: %s", argv[0], g_strerror (errno));
+  return FALSE;
 }

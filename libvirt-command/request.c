@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `vfpool request add`, `list` and `remove`: what a guest asks for at each start, in the definition that libvirt keeps of it. A
+ * guest that runs is not touched, and is told of.
+ */
+#include "call.h"
+#include "domain-request.h"
+#include "failure.h"
+#include "guest.h"
+#include "print-plan.h"
+#include "printable.h"
+#include "request-xml.h"
+
+#define METADATA_KEY "vfpool" /* the prefix of our namespace in the XML that libvirt writes */
+
+/* The guest's definition; NULL: @error is set. */
+static DomainXml *
+get_definition (const Guest *guest, GError **error) {
+  switch (virDomainIsPersistent (guest->domain)) {
+  case 1:
+    return guest_get_xml (guest, VIR_DOMAIN_XML_INACTIVE, error);
+  case 0:
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
+                 "guest %s is transient and has no definition: write the request into the XML that it is created from",
+                 guest->name);
+    return NULL;
+  default:
+    failure_set (error, "the definition of guest %s cannot be read", guest->name);
+    return NULL;
+  }
+}
+
+static gboolean
+set_definition (const Guest *guest, const DomainXml *xml, GError **error) {
+  g_autofree char *metadata = request_xml_to_metadata (xml);
+
+  return virDomainSetMetadata (guest->domain, VIR_DOMAIN_METADATA_ELEMENT, metadata, METADATA_KEY,
+                               DOMAIN_REQUEST_NAMESPACE, VIR_DOMAIN_AFFECT_CONFIG)
+             == 0
+         || failure_set (error, "the request cannot be written into the definition of guest %s", guest->name);
+}
+
+static gboolean
+check_pool (const Call *call, GError **error) {
+  g_autoptr (Vfpool) vfpool = call_open (call, error);
+  g_autofree char *shown = printable_copy (call->pool, 40);
+
+  if (!vfpool)
+    return FALSE;
+  if (vfpool_has_pool (vfpool, call->pool))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+               "pool '%s' is not configured: `vfpool status` shows the pools", shown);
+  return FALSE;
+}
+
+gboolean
+verb_request_add (const Call *call, GError **error) {
+  const RequestSlot slot = { call->slot_option, call->pool, call->mac, call->vlan, call->functions, call->teaming };
+  g_auto (Guest) guest = { 0 };
+  g_autoptr (DomainXml) xml = NULL;
+
+  if (!check_pool (call, error) || !guest_open (&guest, call->guest, error) || !(xml = get_definition (&guest, error)))
+    return FALSE;
+  if (!request_xml_add (xml, &slot, error)) {
+    g_prefix_error (error, "guest %s: ", guest.name);
+    return FALSE;
+  }
+  if (!set_definition (&guest, xml, error))
+    return FALSE;
+  call_tell (virDomainIsActive (guest.domain) == 1,
+             "guest %s runs and has this VF from its next start on; `vfpool attach` gives it one now", guest.name);
+  return TRUE;
+}
+
+gboolean
+verb_request_remove (const Call *call, GError **error) {
+  g_auto (Guest) guest = { 0 };
+  g_autoptr (DomainXml) xml = NULL;
+
+  if (!guest_open (&guest, call->guest, error) || !(xml = get_definition (&guest, error)))
+    return FALSE;
+  if (!request_xml_remove (xml, call->slot, error)) {
+    g_prefix_error (error, "guest %s: ", guest.name);
+    return FALSE;
+  }
+  if (!set_definition (&guest, xml, error))
+    return FALSE;
+  call_tell (virDomainIsActive (guest.domain) == 1,
+             "guest %s runs and keeps what it has until it stops; `vfpool detach` takes it now", guest.name);
+  return TRUE;
+}
+
+static GVariant *
+describe_guest (const Guest *guest) {
+  GVariantBuilder dict;
+
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&dict, "{sv}", "kind",
+                         g_variant_new_string (vfpool_guest_kind_to_string (VFPOOL_GUEST_LIBVIRT)));
+  g_variant_builder_add (&dict, "{sv}", "id", g_variant_new_string (guest->uuid));
+  g_variant_builder_add (&dict, "{sv}", "name", g_variant_new ("ms", guest->name));
+  return g_variant_builder_end (&dict);
+}
+
+gboolean
+verb_request_list (const Call *call, GError **error) {
+  g_auto (Guest) guest = { 0 };
+  g_autoptr (DomainXml) xml = NULL;
+  g_autoptr (GVariant) slots = NULL, answer = NULL;
+  GVariantBuilder dict;
+
+  if (!guest_open (&guest, call->guest, error) || !(xml = get_definition (&guest, error)))
+    return FALSE;
+  if (!(slots = request_xml_list (xml, error))) {
+    g_prefix_error (error, "guest %s: ", guest.name);
+    return FALSE;
+  }
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&dict, "{sv}", "guest", describe_guest (&guest));
+  g_variant_builder_add (&dict, "{sv}", "slots", slots);
+  answer = g_variant_ref_sink (g_variant_builder_end (&dict));
+  return print_plan (answer, error);
+}
