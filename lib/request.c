@@ -218,6 +218,7 @@ add_slot (VfpoolRequest *self, const char *name, const char *pool, const char *a
   slot->address = g_strdup (address);
   slot->mac = g_steal_pointer (&normal_mac);
   slot->vlan = vlan;
+  slot->policy = vfpool_policy_unset;
   g_ptr_array_add (self->slots, slot);
   return TRUE;
 }
@@ -283,11 +284,11 @@ vfpool_request_set_cpus (VfpoolRequest *self, const char *cpus, GError **error) 
   return set_numbers (&self->cpus, cpus, "CPUs", error);
 }
 
-gboolean
-vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error) {
+static gboolean
+set_policy (VfpoolPolicy *policy, const char *key, const char *word, GError **error) {
   g_autofree char *problem = NULL, *shown = NULL, *shown_key = NULL;
 
-  if (vfpool_policy_set (&self->policy, key, word, &problem))
+  if (vfpool_policy_set (policy, key, word, &problem))
     return TRUE;
   shown = printable_copy (word, 40);
   shown_key = printable_copy (key, 40);
@@ -296,19 +297,39 @@ vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *wor
 }
 
 gboolean
-vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error) {
+vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error) {
+  return set_policy (&self->policy, key, word, error);
+}
+
+/* The slot of that name that asks for a pool. */
+static VfpoolSlot *
+find_pool_slot (VfpoolRequest *self, const char *name, GError **error) {
   g_autofree char *shown = NULL;
 
   for (guint i = 0; i < self->slots->len; i++) {
-    VfpoolSlot *s = g_ptr_array_index (self->slots, i);
-    if (!s->pool || strcmp (s->name, slot) != 0)
-      continue;
-    s->all_functions = TRUE;
-    return TRUE;
+    VfpoolSlot *slot = g_ptr_array_index (self->slots, i);
+    if (slot->pool && strcmp (slot->name, name) == 0)
+      return slot;
   }
-  shown = printable_copy (slot, 40);
+  shown = printable_copy (name, 40);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has no slot '%s' that asks for a pool", shown);
-  return FALSE;
+  return NULL;
+}
+
+gboolean
+vfpool_request_set_slot_numa (VfpoolRequest *self, const char *slot, const char *word, GError **error) {
+  VfpoolSlot *found = find_pool_slot (self, slot, error);
+
+  return found && set_policy (&found->policy, "numa", word, error);
+}
+
+gboolean
+vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot, GError **error) {
+  VfpoolSlot *found = find_pool_slot (self, slot, error);
+
+  if (found)
+    found->all_functions = TRUE;
+  return found != NULL;
 }
 
 gboolean
