@@ -28,7 +28,7 @@ typedef struct {
 typedef gboolean (*CliVerbFunc) (Vfpool *vfpool, const CliCall *call, GError **error);
 
 struct _CliVerb {
-  const char *name;
+  const char *name; /* one word, or two with a blank between them */
   CliVerbFunc function;
   const char *summary;       /* one line, for the list of verbs */
   const char *details;       /* paragraphs for `vfpool help VERB`, each line ending in a line feed */
@@ -120,9 +120,11 @@ gboolean cli_uncordon (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_forget (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_pve_mapping (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[];
+extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[],
+    cli_pve_mapping_options[];
 
 /* The options of a verb that asks for VFs. */
 extern const CliOption cli_request_options[], cli_plan_options[];

@@ -40,11 +40,29 @@ find_any_option (const CliVerb *verb, const char *name) {
   return option ? option : find_option (verb->options, name);
 }
 
+/* The second words of the verbs that begin with @word, for g_free(); NULL: there are none. */
+static char *
+list_second_words (const char *word) {
+  g_autofree char *prefix = g_strconcat (word, " ", NULL);
+  g_autoptr (GString) list = g_string_new (NULL);
+
+  for (const CliVerb *verb = cli_verbs; verb->name; verb++)
+    if (g_str_has_prefix (verb->name, prefix))
+      g_string_append_printf (list, "%s'%s'", list->len ? ", " : "", verb->name + strlen (prefix));
+  return list->len ? g_string_free (g_steal_pointer (&list), FALSE) : NULL;
+}
+
 static void
 set_unknown_verb (GError **error, const char *word) {
   const char *names[32] = {};
+  g_autofree char *second = list_second_words (word);
   const char *near;
   int n = 0;
+
+  if (second) {
+    set_usage_error (error, NULL, "'%s' is the first word of a verb: expected %s after it", word, second);
+    return;
+  }
 
   for (const CliVerb *verb = cli_verbs; verb->name; verb++)
     names[n++] = verb->name;
@@ -84,6 +102,19 @@ find_verb_index (int argc, char **argv) {
   return 0;
 }
 
+/* The verb at argv[@index], which may be one of two words. @n_words: (out): how many it has. */
+static const CliVerb *
+find_verb_at (int argc, char **argv, int index, int *n_words) {
+  const CliVerb *verb = cli_find_verb (argv[index]);
+  g_autofree char *both = index + 1 < argc ? g_strconcat (argv[index], " ", argv[index + 1], NULL) : NULL;
+
+  *n_words = 1;
+  if (verb || !both)
+    return verb;
+  *n_words = 2;
+  return cli_find_verb (both);
+}
+
 /* Takes the option at argv[*i], and its value from there or from the next word. */
 static gboolean
 take_option (CliCall *self, int argc, char **argv, int *i, GError **error) {
@@ -118,6 +149,16 @@ take_option (CliCall *self, int argc, char **argv, int *i, GError **error) {
 
 static gboolean
 take_operand (CliCall *self, const char *word, GError **error) {
+  g_autofree char *second = self->operand ? list_second_words (self->operand) : NULL;
+
+  /* What is to be explained may be a verb of two words. */
+  if (second && self->verb->function == cli_help) {
+    char *both = g_strconcat (self->operand, " ", word, NULL);
+
+    g_free (self->operand);
+    self->operand = both;
+    return TRUE;
+  }
   if (!self->verb->operand || self->operand) {
     set_usage_error (error, self->verb, "'%s' does not know what to do with '%s'", self->verb->name, word);
     return FALSE;
@@ -166,9 +207,9 @@ check_required (CliCall *self, GError **error) {
 }
 
 static gboolean
-parse_words (CliCall *self, int argc, char **argv, int verb_index, GError **error) {
+parse_words (CliCall *self, int argc, char **argv, int verb_index, int n_words, GError **error) {
   for (int i = 1; i < argc; i++) {
-    if (i == verb_index)
+    if (i >= verb_index && i < verb_index + n_words)
       continue;
     if (strcmp (argv[i], "-h") == 0)
       self->help = TRUE;
@@ -188,15 +229,15 @@ parse_words (CliCall *self, int argc, char **argv, int verb_index, GError **erro
 CliCall *
 cli_parse (int argc, char **argv, GError **error) {
   g_autoptr (CliCall) self = g_new0 (CliCall, 1);
-  int verb_index = find_verb_index (argc, argv);
+  int verb_index = find_verb_index (argc, argv), n_words = 0;
 
   self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  self->verb = verb_index ? cli_find_verb (argv[verb_index]) : &cli_verbs[0];
+  self->verb = verb_index ? find_verb_at (argc, argv, verb_index, &n_words) : &cli_verbs[0];
   if (!self->verb) {
     set_unknown_verb (error, argv[verb_index]);
     return NULL;
   }
-  if (!parse_words (self, argc, argv, verb_index, error))
+  if (!parse_words (self, argc, argv, verb_index, n_words, error))
     return NULL;
   self->root = g_strdup (cli_call_value (self, "root"));
   self->verbose = cli_call_value (self, "verbose") != NULL;

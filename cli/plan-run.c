@@ -71,15 +71,21 @@ run (char **argv, char **environment, int input, int *status, GError **error) {
   return g_steal_pointer (&text);
 }
 
+/* This program's, with which the other finds its libraries in @folder. */
+static char **
+make_environment (const char *folder) {
+  char **environment = g_get_environ ();
+
+  return folder ? g_environ_setenv (environment, "LD_LIBRARY_PATH", folder, TRUE) : environment;
+}
+
 GVariant *
 cli_planner_run (char **argv, const char *folder, int input, GError **error) {
-  g_auto (GStrv) environment = g_get_environ ();
+  g_auto (GStrv) environment = make_environment (folder);
   g_autofree char *text = NULL;
   GVariant *plan = NULL;
   int status = 0;
 
-  if (folder)
-    environment = g_environ_setenv (environment, "LD_LIBRARY_PATH", folder, TRUE);
   text = run (argv, environment, input, &status, error);
   if (!text)
     return NULL;
@@ -92,4 +98,14 @@ cli_planner_run (char **argv, const char *folder, int input, GError **error) {
     return plan;
   }
   return plan ? plan : g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+}
+
+gboolean
+cli_planner_pass (char **argv, const char *folder, GError **error) {
+  g_auto (GStrv) environment = make_environment (folder);
+  int status;
+
+  signal (SIGCHLD, SIG_DFL);
+  return g_spawn_sync (NULL, argv, environment, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, error)
+         && g_spawn_check_wait_status (status, error);
 }

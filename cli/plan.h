@@ -35,6 +35,14 @@ char *cli_planner_find (const CliPlanner *self, char **folder, GError **error);
  */
 GVariant *cli_planner_run (char **argv, const char *folder, int input, GError **error);
 
+/**
+ * cli_planner_pass: runs such a program with the standard output of this one.
+ * @argv: its path and arguments
+ *
+ * Returns: FALSE with G_SPAWN_EXIT_ERROR when it ended with a status and has told the reason itself on stderr.
+ */
+gboolean cli_planner_pass (char **argv, const char *folder, GError **error);
+
 /* @plan is what vfpool_plan() returns, or an empty dictionary; text for g_free(). */
 char *cli_plan_to_json (GVariant *plan);
 char *cli_plan_to_table (GVariant *plan);

@@ -65,32 +65,3 @@ pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, gu
   }
   return pve_reservations_write (file, error);
 }
-
-static gboolean
-add_members (Vfpool *vfpool, const char *pool, GPtrArray *vfs, GError **error) {
-  g_autoptr (GPtrArray) members = vfpool_pool_members (vfpool, pool, error);
-
-  if (!members)
-    return FALSE;
-  for (guint i = 0; i < members->len; i++)
-    g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, i)));
-  return TRUE;
-}
-
-GPtrArray *
-pve_parking_all_vfs (Vfpool *vfpool, GError **error) {
-  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GVariant) status = vfpool_status (vfpool, error);
-  g_autoptr (GVariant) pools = status ? g_variant_lookup_value (status, "pools", G_VARIANT_TYPE ("aa{sv}")) : NULL;
-
-  if (!status)
-    return NULL;
-  for (gsize i = 0; pools && i < g_variant_n_children (pools); i++) {
-    g_autoptr (GVariant) pool = g_variant_get_child_value (pools, i);
-    const char *name;
-
-    if (g_variant_lookup (pool, "name", "&s", &name) && !add_members (vfpool, name, vfs, error))
-      return NULL;
-  }
-  return g_steal_pointer (&vfs);
-}

@@ -29,6 +29,3 @@
  * Returns: FALSE with the error.
  */
 gboolean pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, guint64 vmid, GError **error);
-
-/* The BDFs of the VFs of all pools that are configured; for g_ptr_array_unref(). NULL on error. */
-GPtrArray *pve_parking_all_vfs (Vfpool *vfpool, GError **error);
