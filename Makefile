@@ -60,8 +60,8 @@ HARDEN_PROBED := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranc
 endif
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. -I$(dir $(FOLDERS)) $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
-# The library quotes in messages and reads lists of numbers as the programs do.
-LIB_SRC := $(wildcard lib/*.c) common/numbers.c common/printable.c
+# The library quotes in messages, reads lists of numbers and guesses what was meant as the programs do.
+LIB_SRC := $(wildcard lib/*.c) common/nearest.c common/numbers.c common/printable.c
 COMMON_SRC := $(wildcard common/*.c)
 HOOK_SRC := $(wildcard hook/*.c)
 AGENT_SRC := $(wildcard libvirt-plugin/*.c)

@@ -123,12 +123,14 @@ gboolean cli_uncordon (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_forget (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_check (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_up (Vfpool *vfpool, const CliCall *call, GError **error);
+gboolean cli_pve_mapping (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_help (Vfpool *vfpool, const CliCall *call, GError **error);
 /* Those that are done by the program that speaks to libvirt, and one that shows what that program tells. */
 gboolean cli_libvirt (Vfpool *vfpool, const CliCall *call, GError **error);
 gboolean cli_request_list (Vfpool *vfpool, const CliCall *call, GError **error);
 
-extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[];
+extern const CliOption cli_status_options[], cli_release_options[], cli_cordon_options[], cli_forget_options[],
+    cli_pve_mapping_options[];
 
 /* The options of a verb that asks for VFs. */
 extern const CliOption cli_request_options[], cli_plan_options[];

@@ -50,6 +50,7 @@ cli_help_overview (void) {
                          "  0 done           64 wrong usage      65 a value that cannot be understood\n"
                          "  69 no free VF, in use, or not found  70 internal error or unusable ledger\n"
                          "  71 the kernel refused                74 the output could not be written\n"
+                         "  73 /etc/pve is read-only, this node has no quorum\n"
                          "  75 busy, try again                   77 not permitted      78 configuration\n"
                          "\nexample:\n"
                          "  vfpool check && vfpool up\n"

@@ -5,6 +5,7 @@
  */
 #include "part.h"
 #include "plan.h"
+#include "pve.h"
 #include "request-options.h"
 #include "status.h"
 
@@ -90,24 +91,18 @@ plan_by_domain (const char *file, GError **error) {
 }
 
 static GVariant *
-plan_by_vmid (const char *vmid, const char *root, GError **error) {
-  g_autofree char *folder = NULL, *program = cli_part_find (&cli_part_hookscript, &folder, error);
-  g_autofree char *whole_root = root ? g_canonicalize_filename (root, NULL) : NULL;
+plan_by_vmid (const char *vmid, const CliCall *call, GError **error) {
+  g_autofree char *folder = NULL;
+  g_auto (GStrv) command = cli_pve_command (call, "plan", vmid, &folder, error);
 
-  if (!program)
-    return NULL;
-  if (root)
-    return cli_part_run ((char *[]){ program, "--root", whole_root, "plan", (char *)vmid, NULL }, folder, -1, error);
-  return cli_part_run ((char *[]){ program, "plan", (char *)vmid, NULL }, folder, -1, error);
+  return command ? cli_part_run (command, folder, -1, error) : NULL;
 }
 
 static GVariant *
 make_plan (const CliCall *call, GError **error) {
   const char *file = cli_call_value (call, "domain"), *vmid = cli_call_value (call, "vmid");
 
-  return file   ? plan_by_domain (file, error)
-         : vmid ? plan_by_vmid (vmid, call->root, error)
-                : plan_by_options (call, error);
+  return file ? plan_by_domain (file, error) : vmid ? plan_by_vmid (vmid, call, error) : plan_by_options (call, error);
 }
 
 /* ---- The verb ---- */

@@ -224,7 +224,9 @@ const CliVerb cli_verbs[] = {
       .summary = "prove the configuration against this host, change nothing",
       .details =
           "Reads the configuration and looks whether its PFs exist and can have that many VFs, whether the members of\n"
-          "the pools exist, whether a VF lies in two pools, and whether the VFs can be handed out safely.\n",
+          "the pools exist, whether a VF lies in two pools, and whether the VFs can be handed out safely. On a Proxmox "
+          "VE\n"
+          "node it looks at the pools' mappings, too.\n",
       .example = "vfpool check && systemctl restart vfpool\n",
       .needs_library = TRUE,
   },
@@ -238,6 +240,22 @@ const CliVerb cli_verbs[] = {
       .example = "vfpool up\n",
       .needs_library = TRUE,
       .needs_root = TRUE,
+  },
+  {
+      .name = "pve mapping",
+      .function = cli_pve_mapping,
+      .summary = "print a pool's mapping for Proxmox VE, or write it",
+      .details = "Prints the section of /etc/pve/mapping/pci.cfg that lists the pool's VFs on this node. With --apply "
+                 "it is written\n"
+                 "there, beside what other nodes and other mappings have, under the cluster's lock, and only when "
+                 "something has to\n"
+                 "be changed: on each node once, and again after a change of hardware, kernel or pool. Exit status 73: "
+                 "the node has\n"
+                 "no quorum, so /etc/pve is read-only.\n",
+      .example = "vfpool pve mapping lan\nvfpool pve mapping lan --apply\n",
+      .options = cli_pve_mapping_options,
+      .operand = "POOL",
+      .needs_operand = TRUE,
   },
   {
       .name = "help",

@@ -99,7 +99,8 @@ attributes
 step "Proxmox VE: the hookscript leads PVE's own choice to the VF it leased. A small model stands in for PVE here."
 mkdir -p /etc/pve/qemu-server /etc/pve/mapping /run/qemu-server /var/lib/vz/snippets
 install -m 755 /usr/share/vfpool/snippets/vfpool /var/lib/vz/snippets/vfpool
-/usr/libexec/vfpool/pve-hookscript map lan > /etc/pve/mapping/pci.cfg
+mkdir -p "/etc/pve/nodes/$(hostname -s)" && ln -sfn "nodes/$(hostname -s)" /etc/pve/local
+run vfpool pve mapping lan --apply
 printf '%s\n' "name: web" "hookscript: local:snippets/vfpool" "hostpci0: mapping=lan" > /etc/pve/qemu-server/101.conf
 run cat /etc/pve/qemu-server/101.conf
 step "qm start 101: pre-start leases, PVE reserves and starts QEMU, post-start."

@@ -176,6 +176,7 @@ add_other (Acquire *a, guint i, char *name, VfpoolFunction *function) {
   slot->name = name;
   slot->pool = g_strdup (main_choice->slot->pool);
   slot->vlan = main_choice->slot->vlan;
+  slot->policy = main_choice->slot->policy;
   g_ptr_array_add (a->with, slot);
   choice.slot = slot;
   choice.candidates = g_ptr_array_ref (main_choice->candidates);

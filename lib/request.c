@@ -219,6 +219,7 @@ add_slot (VfpoolRequest *self, const char *name, const char *pool, const char *a
   slot->address = g_strdup (address);
   slot->mac = g_steal_pointer (&normal_mac);
   slot->vlan = vlan;
+  slot->policy = vfpool_policy_unset;
   g_ptr_array_add (self->slots, slot);
   return TRUE;
 }
@@ -284,16 +285,21 @@ vfpool_request_set_cpus (VfpoolRequest *self, const char *cpus, GError **error) 
   return set_numbers (&self->cpus, cpus, "CPUs", error);
 }
 
-gboolean
-vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error) {
+static gboolean
+set_policy (VfpoolPolicy *policy, const char *key, const char *word, GError **error) {
   g_autofree char *problem = NULL, *shown = NULL, *shown_key = NULL;
 
-  if (vfpool_policy_set (&self->policy, key, word, &problem))
+  if (vfpool_policy_set (policy, key, word, &problem))
     return TRUE;
   shown = printable_copy (word, 40);
   shown_key = printable_copy (key, 40);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "there is no policy %s=%s: %s", shown_key, shown, problem);
   return FALSE;
+}
+
+gboolean
+vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error) {
+  return set_policy (&self->policy, key, word, error);
 }
 
 /* The slot @name, which was added by pool. */
@@ -330,6 +336,13 @@ vfpool_request_set_preferred (VfpoolRequest *self, const char *slot, const char 
   g_free (found->preferred);
   found->preferred = g_strdup (normal);
   return TRUE;
+}
+
+gboolean
+vfpool_request_set_slot_numa (VfpoolRequest *self, const char *slot, const char *word, GError **error) {
+  VfpoolSlot *found = find_pool_slot (self, slot, error);
+
+  return found && set_policy (&found->policy, "numa", word, error);
 }
 
 gboolean

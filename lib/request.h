@@ -14,6 +14,7 @@ typedef struct {
   char *mac;       /* lower case, or NULL */
   int vlan;
   gboolean all_functions; /* of the device that is chosen, as far as they lie in the pool */
+  VfpoolPolicy policy;    /* numa, where not unset, goes before the request's */
 } VfpoolSlot;
 
 struct _VfpoolRequest {

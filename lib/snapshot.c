@@ -147,6 +147,7 @@ set_policy (VfpoolSnapshot *s, VfpoolChoice *choice, const VfpoolRequest *reques
   const VfpoolChoice *like = find_like (s, choice->pool);
 
   choice->policy = vfpool_policy_over (&request->policy, &choice->pool->policy);
+  choice->policy = vfpool_policy_over (&choice->slot->policy, &choice->policy);
   choice->only_node = vfpool_host_only_node (s->host);
   if (like) {
     choice->nodes = like->nodes;

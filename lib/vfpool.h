@@ -237,6 +237,15 @@ gboolean vfpool_request_set_cpus (VfpoolRequest *self, const char *cpus, GError 
 gboolean vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *word, GError **error);
 
 /**
+ * vfpool_request_set_slot_numa: asks for another policy "numa" than the request or the pool has, for one slot.
+ * @slot: a slot that was added by pool
+ * @word: required, socket, preferred or ignore
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT, also when there is no such slot.
+ */
+gboolean vfpool_request_set_slot_numa (VfpoolRequest *self, const char *slot, const char *word, GError **error);
+
+/**
  * vfpool_request_set_all_functions: asks for all functions of the device that is chosen for @slot, as far as they lie in the
  * slot's pool.
  * @slot: a slot that was added by pool. Its further functions are leased as slots of their own: "SLOT-1", "SLOT-2" ...

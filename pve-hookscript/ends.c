@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "parking.h"
+#include "pools.h"
 #include "qemu.h"
 #include "report.h"
 #include "reservation.h"
@@ -263,7 +264,7 @@ find_stale (Look *look, GPtrArray *leases) {
 static gboolean
 park (Look *look, GError **error) {
   g_autoptr (GPtrArray) leases = vfpool_leases (look->vfpool, error);
-  g_autoptr (GPtrArray) vfs = leases ? pve_parking_all_vfs (look->vfpool, error) : NULL;
+  g_autoptr (GPtrArray) vfs = leases ? pve_pool_vfs (look->vfpool, error) : NULL;
   g_autoptr (GHashTable) stale = vfs ? find_stale (look, leases) : NULL;
 
   if (!stale || !pve_parking_restore (look->ends->paths, vfs, stale, error))

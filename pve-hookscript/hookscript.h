@@ -18,9 +18,6 @@ gboolean pve_hookscript_run (const PvePaths *paths, const char *vmid, const char
 /* Parks all free VFs of all pools, so that PVE gives none to a VM without a lease: for boot, before PVE starts VMs. */
 gboolean pve_hookscript_park (const PvePaths *paths, GError **error);
 
-/* Prints, ready for /etc/pve/mapping/pci.cfg, the mapping that lists the pool's VFs on this node. */
-gboolean pve_hookscript_print_map (const PvePaths *paths, const char *pool, GError **error);
-
 /**
  * pve_hookscript_plan: prints what pre-start would lease now (print-plan.h), nothing when that is nothing; touches nothing.
  *

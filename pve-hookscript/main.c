@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
+#include "cluster.h"
 #include "hookscript.h"
+#include "mapping-command.h"
 #include "process.h"
 #include "report.h"
 #include "watch.h"
@@ -17,8 +20,11 @@ static const char usage_text[] =
     "       pve-hookscript [OPTION...] park         keep Proxmox VE off all free VFs of all pools\n"
     "       pve-hookscript [OPTION...] watch        the service: gives back what VMs leave that end without a "
     "hookscript\n"
-    "       pve-hookscript [OPTION...] map POOL     print a pool's mapping for /etc/pve/mapping/pci.cfg\n"
-    "       pve-hookscript [OPTION...] plan VMID    what its start would lease now, for `vfpool plan --vmid`\n"
+    "and, for the verbs of vfpool(8):\n"
+    "       pve-hookscript [OPTION...] mapping POOL print the pool's mapping for /etc/pve/mapping/pci.cfg\n"
+    "       pve-hookscript [OPTION...] apply POOL   write it there\n"
+    "       pve-hookscript [OPTION...] check        tell of mappings that Proxmox VE cannot use\n"
+    "       pve-hookscript [OPTION...] plan VMID    what its start would lease now\n"
     "\n"
     "  --root DIR      use DIR in place of / for every path\n"
     "  --pve-dir DIR   use DIR in place of /etc/pve\n"
@@ -53,14 +59,27 @@ plan (const PvePaths *paths, const char *vmid, GError **error) {
 
 static gboolean
 run (const PvePaths *paths, int argc, char **argv, GError **error) {
-  if (argc == 1 && !strcmp (argv[0], "park"))
-    return pve_hookscript_park (paths, error);
-  if (argc == 1 && !strcmp (argv[0], "watch"))
-    return pve_watch (paths, error);
-  if (argc == 2 && !strcmp (argv[0], "map"))
-    return pve_hookscript_print_map (paths, argv[1], error);
-  if (argc == 2 && !strcmp (argv[0], "plan"))
-    return plan (paths, argv[1], error);
+  static const struct {
+    const char *name;
+    gboolean (*run) (const PvePaths *paths, GError **error);
+    gboolean (*run_with) (const PvePaths *paths, const char *argument, GError **error);
+  } verbs[] = {
+    { "park", .run = pve_hookscript_park },
+    { "watch", .run = pve_watch },
+    { "check", .run = pve_mapping_check },
+    { "mapping", .run_with = pve_mapping_print },
+    { "apply", .run_with = pve_mapping_apply },
+    { "plan", .run_with = plan },
+  };
+
+  for (gsize i = 0; argc > 0 && i < G_N_ELEMENTS (verbs); i++) {
+    if (strcmp (argv[0], verbs[i].name))
+      continue;
+    if (argc == 1 && verbs[i].run)
+      return verbs[i].run (paths, error);
+    if (argc == 2 && verbs[i].run_with)
+      return verbs[i].run_with (paths, argv[1], error);
+  }
   if (argc != 2)
     return usage_error (error, argc < 2 ? "an argument is missing" : "there are too many arguments");
   if (!is_vmid (argv[0])) {
@@ -69,6 +88,14 @@ run (const PvePaths *paths, int argc, char **argv, GError **error) {
     return usage_error (error, what);
   }
   return pve_hookscript_run (paths, argv[0], argv[1], error);
+}
+
+/* Reports @error as well. */
+static int
+exit_status (const GError *error) {
+  int status = report_error (error);
+
+  return error->domain == PVE_QUORUM_ERROR ? EX_CANTCREAT : status;
 }
 
 int
@@ -101,5 +128,5 @@ main (int argc, char **argv) {
     }
   }
   paths = pve_paths_new (values[0], values[1], values[2]);
-  return run (paths, argc - next, argv + next, &error) ? 0 : report_error (error);
+  return run (paths, argc - next, argv + next, &error) ? 0 : exit_status (error);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads pci.cfg the way PVE::SectionConfig and PVE::Mapping::PCI do, oddities included, because what counts is what PVE
- * will choose from: a section is a line with its ID and then indented properties up to an empty line; an ID that comes
- * without an empty line before it is ignored and its properties fall to the section above; the last section of an ID
- * counts; a map line with a property that PVE does not know is ignored.
+ * What PVE::Mapping::PCI takes from pci.cfg (mapping-file.h takes it apart): a map line with a property that PVE does not
+ * know, or without a path or an id, is ignored.
  *
  * Before PVE takes anything from a mapping, it compares id, subsystem-id and iommugroup of every line of this node with
  * the devices, and one that differs ends the start for all. pve_map_problem() says so beforehand, in words that help.
@@ -12,21 +10,24 @@
 
 #include <string.h>
 
+#include "mapping-file.h"
 #include "vfpool.h"
 
 struct _PveMappings {
   GHashTable *sections; /* ID -> GPtrArray of PveMap */
 };
 
-static void
-map_free (PveMap *self) {
+void
+pve_map_free (PveMap *self) {
+  if (!self)
+    return;
   g_ptr_array_unref (self->paths);
   g_free (self->id);
   g_free (self->subsystem_id);
   g_free (self->iommugroup);
+  g_free (self->description);
   g_free (self);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PveMap, map_free)
 
 /* A map line's properties as a table, or NULL where PVE would drop the line. */
 static GHashTable *
@@ -48,9 +49,8 @@ parse_properties (const char *value) {
   return g_steal_pointer (&properties);
 }
 
-/* The alternative in a map line, or NULL when it is another node's or none. */
-static PveMap *
-parse_map (const char *value, int line, const char *node) {
+PveMap *
+pve_map_parse (const char *value, int line, const char *node) {
   g_autoptr (GHashTable) properties = parse_properties (value);
   g_autoptr (PveMap) self = NULL;
   const char *path = properties ? g_hash_table_lookup (properties, "path") : NULL;
@@ -64,6 +64,7 @@ parse_map (const char *value, int line, const char *node) {
   self->id = g_strdup (id);
   self->subsystem_id = g_strdup (g_hash_table_lookup (properties, "subsystem-id"));
   self->iommugroup = g_strdup (g_hash_table_lookup (properties, "iommugroup"));
+  self->description = g_strdup (g_hash_table_lookup (properties, "description"));
 
   g_auto (GStrv) paths = g_strsplit (path, ";", -1);
   for (char **item = paths; *item; item++)
@@ -71,66 +72,23 @@ parse_map (const char *value, int line, const char *node) {
   return g_steal_pointer (&self);
 }
 
-/* An ID as PVE accepts it: a letter, then letters, digits, '_' and '-'. */
-static gboolean
-is_config_id (const char *text) {
-  if (!g_ascii_isalpha (*text) || !text[1])
-    return FALSE;
-  for (; *text; text++)
-    if (!g_ascii_isalnum (*text) && *text != '_' && *text != '-')
-      return FALSE;
-  return TRUE;
-}
-
-/* A section starts: @maps is where its lines go, or NULL for a line that is no ID and for a section that PVE skips. */
-static gboolean
-parse_header (PveMappings *self, const char *line, GPtrArray **maps) {
-  g_autofree char *id = g_strchomp (g_strdup (line));
-
-  *maps = NULL;
-  if (!*id || g_ascii_isspace (*id) || strpbrk (id, " \t\r"))
-    return FALSE;
-  if (!is_config_id (id))
-    return TRUE;
-  *maps = g_ptr_array_new_with_free_func ((GDestroyNotify)map_free);
-  g_hash_table_replace (self->sections, g_steal_pointer (&id), *maps);
-  return TRUE;
-}
-
-static void
-parse_property (GPtrArray *maps, const char *line, int number, const char *node) {
-  g_autofree char *text = g_strstrip (g_strdup (line));
-  PveMap *map;
-
-  if (!maps || !g_ascii_isspace (*line) || !g_str_has_prefix (text, "map") || !g_ascii_isspace (text[3]))
-    return;
-  map = parse_map (g_strchug (text + 3), number, node);
-  if (map)
-    g_ptr_array_add (maps, map);
-}
-
 PveMappings *
 pve_mappings_parse (const char *data, gsize length, const char *node) {
   PveMappings *self = g_new0 (PveMappings, 1);
-  const char *end = data + length;
+  g_autoptr (GPtrArray) lines = pve_mapping_lines (data, length);
   GPtrArray *maps = NULL;
-  gboolean in_section = FALSE;
 
   self->sections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-  for (int number = 1; data < end; number++) {
-    const char *feed = memchr (data, '\n', (gsize)(end - data));
-    gsize line_length = (gsize)((feed ? feed : end) - data);
-    g_autofree char *line = g_strndup (data, line_length);
+  for (guint i = 0; i < lines->len; i++) {
+    const PveMappingLine *line = g_ptr_array_index (lines, i);
+    PveMap *map = line->map ? pve_map_parse (line->map, (int)i + 1, node) : NULL;
 
-    data += line_length + 1;
-    if (line[strspn (line, " \t\r\f\v")] == '#')
-      continue;
-    if (!in_section)
-      in_section = parse_header (self, line, &maps);
-    else if (!*line)
-      in_section = FALSE;
-    else
-      parse_property (maps, line, number, node);
+    if (line->id) {
+      maps = g_ptr_array_new_with_free_func ((GDestroyNotify)pve_map_free);
+      g_hash_table_replace (self->sections, g_strdup (line->id), maps);
+    }
+    if (map)
+      g_ptr_array_add (maps, map);
   }
   return self;
 }
@@ -204,9 +162,24 @@ compare (const char *name, const char *configured, const char *real) {
                           real ? real : "it has none");
 }
 
+/* PVE looks at the first function of a whole device. */
+static char *
+first_function (const char *path) {
+  return strchr (path, '.') ? g_strdup (path) : g_strconcat (path, ".0", NULL);
+}
+
+GPtrArray *
+pve_map_functions (const PveMap *map, const PvePaths *paths) {
+  GPtrArray *functions = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < map->paths->len; i++)
+    pve_paths_add_functions (paths, g_ptr_array_index (map->paths, i), functions);
+  return functions;
+}
+
 char *
 pve_map_problem (const PveMap *map, const PvePaths *paths) {
-  const char *bdf = g_ptr_array_index (map->paths, 0);
+  g_autofree char *bdf = first_function (g_ptr_array_index (map->paths, 0));
   g_autofree char *id = read_id_pair (paths, bdf, "vendor", "device");
   g_autofree char *subsystem_id = read_id_pair (paths, bdf, "subsystem_vendor", "subsystem_device");
   g_autofree char *group = read_iommu_group (paths, bdf);
@@ -220,14 +193,22 @@ pve_map_problem (const PveMap *map, const PvePaths *paths) {
   return problem ? problem : compare ("subsystem-id", map->subsystem_id, subsystem_id);
 }
 
+/* PVE writes a line's properties in the order of their names. */
 char *
-pve_map_line (const PvePaths *paths, const char *bdf) {
+pve_map_line (const PvePaths *paths, const char *path, const char *description) {
+  g_autofree char *bdf = first_function (path);
   g_autofree char *id = read_id_pair (paths, bdf, "vendor", "device");
   g_autofree char *subsystem_id = read_id_pair (paths, bdf, "subsystem_vendor", "subsystem_device");
   g_autofree char *group = read_iommu_group (paths, bdf);
+  GString *line = g_string_new ("map ");
 
-  if (!id)
-    return NULL;
-  return g_strconcat ("map id=", id, group ? ",iommugroup=" : "", group ? group : "", ",node=", paths->node,
-                      ",path=", bdf, subsystem_id ? ",subsystem-id=" : "", subsystem_id ? subsystem_id : "", NULL);
+  if (description)
+    g_string_append_printf (line, "description=%s,", description);
+  g_string_append_printf (line, "id=%s", id);
+  if (group)
+    g_string_append_printf (line, ",iommugroup=%s", group);
+  g_string_append_printf (line, ",node=%s,path=%s", paths->node, path);
+  if (subsystem_id)
+    g_string_append_printf (line, ",subsystem-id=%s", subsystem_id);
+  return g_string_free (line, !id);
 }

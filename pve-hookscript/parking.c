@@ -66,28 +66,6 @@ pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, gu
   return pve_reservations_write (file, error);
 }
 
-static gboolean
-add_members (Vfpool *vfpool, const char *pool, GPtrArray *vfs, GError **error) {
-  g_autoptr (GPtrArray) members = vfpool_pool_members (vfpool, pool, error);
-
-  if (!members)
-    return FALSE;
-  for (guint i = 0; i < members->len; i++)
-    g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, i)));
-  return TRUE;
-}
-
-GPtrArray *
-pve_parking_all_vfs (Vfpool *vfpool, GError **error) {
-  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
-  g_auto (GStrv) names = vfpool_pool_names (vfpool);
-
-  for (char **name = names; *name; name++)
-    if (!add_members (vfpool, *name, vfs, error))
-      return NULL;
-  return g_steal_pointer (&vfs);
-}
-
 /* ---- For who comes after ---- */
 
 /* Whether the line of @bdf has to become a parking line: it is none yet, and no VM holds the device by it. */

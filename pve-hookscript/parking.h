@@ -30,9 +30,6 @@
  */
 gboolean pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, guint64 vmid, GError **error);
 
-/* The BDFs of the VFs of all pools that are configured; for g_ptr_array_unref(). NULL on error. */
-GPtrArray *pve_parking_all_vfs (Vfpool *vfpool, GError **error);
-
 /**
  * pve_parking_restore: parks those of @vfs that stand open: no line of PVE's file holds for them. All others are left alone.
  * @vfs: (element-type utf8): the BDFs of VFs that lie in pools

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -50,6 +51,23 @@ char *
 pve_paths_device (const PvePaths *self, const char *bdf, const char *name) {
   return g_strconcat (self->root ? self->root : "", "/sys/bus/pci/devices/", bdf, name ? "/" : NULL, name, NULL);
 }
+
+void
+pve_paths_add_functions (const PvePaths *self, const char *address, GPtrArray *functions) {
+  if (strchr (address, '.')) {
+    g_ptr_array_add (functions, g_strdup (address));
+    return;
+  }
+  for (int function = 0; function < 8; function++) {
+    g_autofree char *bdf = g_strdup_printf ("%s.%d", address, function);
+    g_autofree char *folder = pve_paths_device (self, bdf, NULL);
+
+    if (g_file_test (folder, G_FILE_TEST_EXISTS))
+      g_ptr_array_add (functions, g_steal_pointer (&bdf));
+  }
+}
+
+/* ---- Files ---- */
 
 static VfpoolError
 code_for (int saved_errno) {
@@ -96,4 +114,58 @@ pve_read_file (const char *path, char **contents, gsize *length, GError **error)
   *contents = g_steal_pointer (&buffer);
   *length = filled;
   return TRUE;
+}
+
+gboolean
+pve_fail_errno (GError **error, const char *doing, const char *path, int saved_errno) {
+  VfpoolError code = saved_errno == EACCES || saved_errno == EPERM ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_KERNEL;
+
+  g_set_error (error, VFPOOL_ERROR, code, "cannot %s %s: %s", doing, path, g_strerror (saved_errno));
+  return FALSE;
+}
+
+static gboolean
+write_file (const char *path, const GString *contents, GError **error) {
+  gsize written = 0;
+  int fd;
+
+  g_unlink (path); /* a leftover of a process that died */
+  fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return pve_fail_errno (error, "make", path, errno);
+  while (written < contents->len) {
+    ssize_t count = write (fd, contents->str + written, contents->len - written);
+
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0) {
+      int saved_errno = errno;
+      close (fd);
+      return pve_fail_errno (error, "write", path, saved_errno);
+    }
+    written += (gsize)count;
+  }
+  if (close (fd) < 0)
+    return pve_fail_errno (error, "write", path, errno);
+  return TRUE;
+}
+
+gboolean
+pve_replace_file (const char *path, const GString *contents, GError **error) {
+  g_autofree char *temporary = g_strconcat (path, ".vfpool", NULL);
+  g_autofree char *found = NULL;
+  gsize length;
+
+  if (!write_file (temporary, contents, error)
+      || (g_rename (temporary, path) < 0 && !pve_fail_errno (error, "replace", path, errno))) {
+    g_unlink (temporary);
+    return FALSE;
+  }
+  if (!pve_read_file (path, &found, &length, error))
+    return FALSE;
+  if (length == contents->len && !memcmp (found, contents->str, length))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
+               "%s does not hold what was just written to it: somebody writes to it without its lock", path);
+  return FALSE;
 }

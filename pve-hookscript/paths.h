@@ -28,11 +28,26 @@ void pve_paths_free (PvePaths *self);
 /* The path of @name in the sysfs folder of the PCI function @bdf; the folder itself when @name is NULL. */
 char *pve_paths_device (const PvePaths *self, const char *bdf, const char *name);
 
+/* Adds to @functions (of char*) the BDFs that PVE passes through for an @address: itself, or without a function all
+ * functions of the device that exist. */
+void pve_paths_add_functions (const PvePaths *self, const char *address, GPtrArray *functions);
+
 /**
  * pve_read_file: reads a whole file of at most PVE_FILE_MAX bytes, whatever is in it; a zero byte follows the contents.
  *
  * Returns: FALSE with VFPOOL_ERROR_NOT_FOUND (no such file), _DENIED, _BAD_INPUT (too large, or a folder) or _KERNEL.
  */
 gboolean pve_read_file (const char *path, char **contents, gsize *length, GError **error);
+
+/**
+ * pve_replace_file: gives @path other contents in one step, and reads them back. Only for a file that is written under a lock:
+ * the temporary file beside it has one name, so that none is left over for long.
+ *
+ * Returns: FALSE with VFPOOL_ERROR_DENIED or _KERNEL; the file is as it was then.
+ */
+gboolean pve_replace_file (const char *path, const GString *contents, GError **error);
+
+/* Sets @error, "cannot @doing @path: ...", for something that was not read: VFPOOL_ERROR_DENIED or _KERNEL. Returns: FALSE. */
+gboolean pve_fail_errno (GError **error, const char *doing, const char *path, int saved_errno);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PvePaths, pve_paths_free)

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "mapping-check.h"
 #include "printable.h"
 
 /* ---- From the configuration ---- */
@@ -18,22 +19,6 @@ pve_slot_free (PveSlot *self) {
   g_free (self->mapping);
   g_clear_pointer (&self->devices, g_ptr_array_unref);
   g_free (self);
-}
-
-/* The devices that PVE passes through for an address: itself, or without a function all functions that exist. */
-static void
-add_devices (const PvePaths *paths, const char *address, GPtrArray *devices) {
-  if (strchr (address, '.')) {
-    g_ptr_array_add (devices, g_strdup (address));
-    return;
-  }
-  for (int function = 0; function < 8; function++) {
-    g_autofree char *bdf = g_strdup_printf ("%s.%d", address, function);
-    g_autofree char *folder = pve_paths_device (paths, bdf, NULL);
-
-    if (g_file_test (folder, G_FILE_TEST_EXISTS))
-      g_ptr_array_add (devices, g_steal_pointer (&bdf));
-  }
 }
 
 GPtrArray *
@@ -50,22 +35,120 @@ pve_plan_new (const PvePaths *paths, const PveVmConfig *config, Vfpool *vfpool) 
     if (entry->addresses)
       slot->devices = g_ptr_array_new_with_free_func (g_free);
     for (guint j = 0; entry->addresses && j < entry->addresses->len; j++)
-      add_devices (paths, g_ptr_array_index (entry->addresses, j), slot->devices);
+      pve_paths_add_functions (paths, g_ptr_array_index (entry->addresses, j), slot->devices);
     g_ptr_array_add (plan, slot);
   }
   return plan;
 }
 
+/* "hostpciN", and for a further device of the entry "hostpciN-J", as PVE calls it hostpciN.J. For g_free(). */
+static char *
+slot_name (int index, guint j) {
+  return j == 0 ? g_strdup_printf ("hostpci%d", index) : g_strdup_printf ("hostpci%d-%u", index, j);
+}
+
+static const char *
+note_mac (const PveNote *note) {
+  return note ? note->mac : NULL;
+}
+
+static int
+note_vlan (const PveNote *note) {
+  return note ? note->vlan : VFPOOL_VLAN_UNSET;
+}
+
+/* @error is about a line of the notes. */
 static gboolean
-request_devices (VfpoolRequest *request, const PveSlot *slot, Vfpool *vfpool, GError **error) {
+blame (const PveNote *note, GError **error) {
+  if (note)
+    g_prefix_error (error, "line %d of its notes: ", note->line);
+  return FALSE;
+}
+
+static gboolean
+request_devices (VfpoolRequest *request, const PveSlot *slot, const PveNotes *notes, Vfpool *vfpool, GError **error) {
   for (guint j = 0; j < slot->devices->len; j++) {
+    const PveNote *note = pve_notes_find (notes, slot->index, (int)j);
     const char *bdf = g_ptr_array_index (slot->devices, j);
-    g_autofree char *name =
-        j == 0 ? g_strdup_printf ("hostpci%d", slot->index) : g_strdup_printf ("hostpci%d-%u", slot->index, j);
+    g_autofree char *name = slot_name (slot->index, j);
 
     if (vfpool_pool_of_address (vfpool, bdf)
-        && !vfpool_request_add_address (request, name, bdf, NULL, VFPOOL_VLAN_UNSET, error))
+        && !vfpool_request_add_address (request, name, bdf, note_mac (note), note_vlan (note), error))
+      return blame (note, error);
+  }
+  return TRUE;
+}
+
+/* @pin: (nullable): the VF of the pool that it has to be */
+static gboolean
+request_pool (VfpoolRequest *request, const PveSlot *slot, const PveNotes *notes, const char *pin, GError **error) {
+  const PveNote *note = pve_notes_find (notes, slot->index, 0);
+  g_autofree char *name = slot_name (slot->index, 0);
+
+  if (pin)
+    return vfpool_request_add_address (request, name, pin, note_mac (note), note_vlan (note), error)
+           || blame (note, error);
+  if (vfpool_request_add_pool (request, name, slot->mapping, note_mac (note), note_vlan (note), error)
+      && (!note || !note->numa || vfpool_request_set_slot_numa (request, name, note->numa, error))
+      && (!note || !note->all_functions || vfpool_request_set_all_functions (request, name, error)))
+    return TRUE;
+  return blame (note, error);
+}
+
+/* Whether what a line of the notes asks for can be had: a device that vfpool leases. */
+static gboolean
+check_note (const PveNote *note, GPtrArray *plan, Vfpool *vfpool, GError **error) {
+  g_autofree char *name = NULL;
+
+  for (guint i = 0; i < plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (plan, i);
+    guint function = (guint)note->function;
+
+    if (slot->index != note->index)
+      continue;
+    if (slot->is_pool && function == 0)
+      return TRUE;
+    if (slot->devices && function < slot->devices->len && !note->numa && !note->all_functions
+        && vfpool_pool_of_address (vfpool, g_ptr_array_index (slot->devices, function)))
+      return TRUE;
+    if (slot->devices && (note->numa || note->all_functions)) {
+      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+                   "line %d of its notes: hostpci%d names its device by address, so numa= and functions= have nothing "
+                   "to choose from",
+                   note->line, note->index);
       return FALSE;
+    }
+  }
+  name = note->function ? g_strdup_printf ("hostpci%d.%d", note->index, note->function) : slot_name (note->index, 0);
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+               "line %d of its notes: %s is none of its devices that vfpool serves: expected an entry hostpciN with "
+               "mapping=POOL, or "
+               "with the address of a VF that lies in a pool",
+               note->line, name);
+  return FALSE;
+}
+
+static gboolean
+check_notes (const PveNotes *notes, GPtrArray *plan, Vfpool *vfpool, GError **error) {
+  if (notes->problem) {
+    g_set_error_literal (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, notes->problem);
+    return FALSE;
+  }
+  for (guint i = 0; i < notes->devices->len; i++)
+    if (!check_note (g_ptr_array_index (notes->devices, i), plan, vfpool, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+request_policies (VfpoolRequest *request, const PveNotes *notes, GError **error) {
+  for (guint i = 0; i < notes->policies->len; i++) {
+    const PveNotePolicy *policy = g_ptr_array_index (notes->policies, i);
+
+    if (vfpool_request_set_policy (request, policy->key, policy->word, error))
+      continue;
+    g_prefix_error (error, "line %d of its notes: ", policy->line);
+    return FALSE;
   }
   return TRUE;
 }
@@ -79,21 +162,35 @@ tell_home (VfpoolRequest *request, const PveVmConfig *config) {
     vfpool_request_set_cpus (request, config->cpus, NULL);
 }
 
+static gboolean
+request_all (VfpoolRequest *request, GPtrArray *plan, Vfpool *vfpool, const PveVmConfig *config, GPtrArray *pins,
+             GError **error) {
+  if (!check_notes (config->notes, plan, vfpool, error) || !request_policies (request, config->notes, error))
+    return FALSE;
+  for (guint i = 0; i < plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (plan, i);
+    const char *pin = pins ? g_ptr_array_index (pins, i) : NULL;
+
+    if (slot->devices && !request_devices (request, slot, config->notes, vfpool, error))
+      return FALSE;
+    if (slot->is_pool && !request_pool (request, slot, config->notes, pin, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 VfpoolRequest *
-pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const PveVmConfig *config, GError **error) {
+pve_plan_request (GPtrArray *plan, Vfpool *vfpool, const char *vmid, const PveVmConfig *config, GPtrArray *pins,
+                  GError **error) {
   g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_PVE_QEMU, vmid, config->name, error);
 
-  for (guint i = 0; request && i < plan->len; i++) {
-    const PveSlot *slot = g_ptr_array_index (plan, i);
-    g_autofree char *slot_name = g_strdup_printf ("hostpci%d", slot->index);
-
-    if (slot->devices && !request_devices (request, slot, vfpool, error))
-      return NULL;
-    if (slot->is_pool && !vfpool_request_add_pool (request, slot_name, slot->mapping, NULL, VFPOOL_VLAN_UNSET, error))
-      return NULL;
+  if (!request)
+    return NULL;
+  if (!request_all (request, plan, vfpool, config, pins, error)) {
+    g_prefix_error (error, "VM %s: ", vmid);
+    return NULL;
   }
-  if (request)
-    tell_home (request, config);
+  tell_home (request, config);
   return g_steal_pointer (&request);
 }
 
@@ -115,53 +212,10 @@ fail (GError **error, const PvePaths *paths, const char *format, ...) {
 }
 
 static gboolean
-check_map (const PveMap *map, const char *pool, const PvePaths *paths, Vfpool *vfpool, GError **error) {
-  const char *bdf = g_ptr_array_index (map->paths, 0);
-  g_autofree char *line = NULL;
-  g_autofree char *problem = NULL;
-
-  if (map->paths->len > 1 || !strchr (bdf, '.'))
-    return fail (
-        error, paths,
-        "line %d: the mapping %s is a vfpool pool, so each of its map lines must have one VF with its function "
-        "in path=, such as 0000:01:10.0",
-        map->line, pool);
-  problem = pve_map_problem (map, paths);
-  line = pve_map_line (paths, bdf);
-  if (problem)
-    return fail (error, paths, "line %d: Proxmox VE will not start a VM with the mapping %s because of %s, %s: %s%s",
-                 map->line, pool, bdf, problem,
-                 line ? "write there instead: " : "make the VFs with \"vfpool up\", or remove the line",
-                 line ? line : "");
-  if (g_strcmp0 (vfpool_pool_of_address (vfpool, bdf), pool))
-    return fail (
-        error, paths,
-        "line %d: %s is in the mapping %s but not in the vfpool pool of that name, so Proxmox VE could give it "
-        "out without a lease: remove the line, or add the VF to the pool",
-        map->line, bdf, pool);
-  return TRUE;
-}
-
-static gboolean
 check_mapping (const char *pool, const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, GError **error) {
-  GPtrArray *maps = pve_mappings_find (mappings, pool);
-  g_autoptr (GPtrArray) members = NULL;
-  g_autofree char *line = NULL;
+  g_autoptr (GPtrArray) problems = pve_mapping_problems (paths, mappings, vfpool, pool);
 
-  for (guint i = 0; maps && i < maps->len; i++)
-    if (!check_map (g_ptr_array_index (maps, i), pool, paths, vfpool, error))
-      return FALSE;
-  if (maps)
-    return TRUE;
-  members = vfpool_pool_members (vfpool, pool, error);
-  if (!members)
-    return FALSE;
-  if (members->len > 0)
-    line = pve_map_line (paths, g_ptr_array_index (members, 0));
-  return fail (error, paths,
-               "the mapping %s, which is a vfpool pool, has no line for node %s: add one for each VF of the pool, the "
-               "first is \"%s\" (\"pve-hookscript map %s\" prints them all)",
-               pool, paths->node, line ? line : "map ...", pool);
+  return problems->len == 0 || fail (error, paths, "%s", (char *)g_ptr_array_index (problems, 0));
 }
 
 gboolean
@@ -182,16 +236,27 @@ contains (GPtrArray *addresses, const char *bdf) {
   return g_ptr_array_find_with_equal_func (addresses, bdf, g_str_equal, NULL);
 }
 
-/* The first alternative that PVE can take: leased to this VM, and not given to an earlier entry. A mapping that is no
- * pool's has others to choose from, but may stumble on a leased VF too, so it is counted as if it did. */
-static const char *
-first_alternative (GPtrArray *maps, GPtrArray *leased, GPtrArray *used) {
-  for (guint i = 0; maps && i < maps->len; i++) {
-    const PveMap *map = g_ptr_array_index (maps, i);
-    const char *bdf = g_ptr_array_index (map->paths, 0);
+/* Whether PVE can take the @functions of an alternative: all leased to this VM, and not given to an earlier entry. */
+static gboolean
+can_take (GPtrArray *functions, GPtrArray *leased, GPtrArray *used) {
+  for (guint i = 0; i < functions->len; i++) {
+    const char *bdf = g_ptr_array_index (functions, i);
 
-    if (map->paths->len == 1 && contains (leased, bdf) && !contains (used, bdf))
-      return bdf;
+    if (!contains (leased, bdf) || contains (used, bdf))
+      return FALSE;
+  }
+  return functions->len > 0;
+}
+
+/* The functions of the first alternative that PVE can take, for g_ptr_array_unref(), or NULL. A mapping that is no pool's has others
+ * to choose from, but may stumble on a leased VF too, so it is counted as if it did. */
+static GPtrArray *
+first_alternative (GPtrArray *maps, const PvePaths *paths, GPtrArray *leased, GPtrArray *used) {
+  for (guint i = 0; maps && i < maps->len; i++) {
+    g_autoptr (GPtrArray) functions = pve_map_functions (g_ptr_array_index (maps, i), paths);
+
+    if (can_take (functions, leased, used))
+      return g_steal_pointer (&functions);
   }
   return NULL;
 }
@@ -202,15 +267,16 @@ fail_unlisted (const PveSlot *slot, const PvePaths *paths, GPtrArray *maps, GPtr
                GError **error) {
   for (guint i = 0; i < leased->len; i++) {
     const char *bdf = g_ptr_array_index (leased, i);
-    g_autofree char *line = pve_map_line (paths, bdf);
     gboolean listed = contains (used, bdf);
 
     for (guint j = 0; maps && j < maps->len; j++)
       listed |= contains (((PveMap *)g_ptr_array_index (maps, j))->paths, bdf);
     if (!listed)
       return fail (error, paths,
-                   "the mapping %s does not list %s, so Proxmox VE cannot give it to hostpci%d: add \"%s\" to it",
-                   slot->mapping, bdf, slot->index, line ? line : "map ...");
+                   "the mapping %s does not list %s, so Proxmox VE cannot give it to hostpci%d: \"vfpool pve mapping "
+                   "%s --apply\" "
+                   "adds it",
+                   slot->mapping, bdf, slot->index, slot->mapping);
   }
   return fail (
       error, paths,
@@ -223,7 +289,7 @@ fail_unlisted (const PveSlot *slot, const PvePaths *paths, GPtrArray *maps, GPtr
 static gboolean
 use_devices (const PveSlot *slot, const PvePaths *paths, GPtrArray *used, GError **error) {
   for (guint i = 0; i < slot->devices->len; i++) {
-    char *bdf = g_ptr_array_index (slot->devices, i);
+    const char *bdf = g_ptr_array_index (slot->devices, i);
 
     if (contains (used, bdf))
       return fail (
@@ -231,30 +297,92 @@ use_devices (const PveSlot *slot, const PvePaths *paths, GPtrArray *used, GError
           "Proxmox VE would give %s to an earlier entry than hostpci%d, which asks for it by its address: give "
           "entries with an address lower numbers than entries with a mapping",
           bdf, slot->index);
-    g_ptr_array_add (used, bdf);
+    g_ptr_array_add (used, g_strdup (bdf));
   }
   return TRUE;
 }
 
+static void
+choice_free (gpointer functions) {
+  if (functions)
+    g_ptr_array_unref (functions);
+}
+
 GPtrArray *
 pve_plan_walk (GPtrArray *plan, const PvePaths *paths, const PveMappings *mappings, GPtrArray *leased, GError **error) {
-  g_autoptr (GPtrArray) chosen = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) used = g_ptr_array_new ();
+  g_autoptr (GPtrArray) chosen = g_ptr_array_new_with_free_func (choice_free);
+  g_autoptr (GPtrArray) used = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < plan->len; i++) {
     const PveSlot *slot = g_ptr_array_index (plan, i);
     GPtrArray *maps = slot->mapping ? pve_mappings_find (mappings, slot->mapping) : NULL;
-    const char *bdf = first_alternative (maps, leased, used);
+    g_autoptr (GPtrArray) functions = first_alternative (maps, paths, leased, used);
 
     if (slot->devices && !use_devices (slot, paths, used, error))
       return NULL;
-    if (slot->is_pool && !bdf) {
+    if (slot->is_pool && !functions) {
       fail_unlisted (slot, paths, maps, leased, used, error);
       return NULL;
     }
-    if (bdf)
-      g_ptr_array_add (used, (gpointer)bdf);
-    g_ptr_array_add (chosen, slot->is_pool ? g_strdup (bdf) : NULL);
+    for (guint j = 0; functions && j < functions->len; j++)
+      g_ptr_array_add (used, g_strdup (g_ptr_array_index (functions, j)));
+    g_ptr_array_add (chosen, slot->is_pool ? g_steal_pointer (&functions) : NULL);
   }
   return g_steal_pointer (&chosen);
+}
+
+/* ---- Leading PVE's choice and vfpool's to the same ---- */
+
+/* The VF that the result of vfpool_plan() has for @slot, for g_free(), or NULL. */
+static char *
+planned_vf (GVariant *result, const char *slot) {
+  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
+  char *chosen = NULL;
+
+  for (gsize i = 0; slots && i < g_variant_n_children (slots); i++) {
+    g_autoptr (GVariant) one = g_variant_get_child_value (slots, i);
+    const char *name;
+
+    if (g_variant_lookup (one, "slot", "&s", &name) && !strcmp (name, slot))
+      g_variant_lookup (one, "chosen", "ms", &chosen);
+  }
+  return chosen;
+}
+
+static gboolean
+can_pin (const PveSlot *slot, const PveNotes *notes, GError **error) {
+  const PveNote *note = pve_notes_find (notes, slot->index, 0);
+
+  if (!note || !note->numa)
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
+               "line %d of its notes: Proxmox VE gives a VM the VFs of the mapping %s in the order of its lines, so "
+               "hostpci%d would not "
+               "get the one that suits numa=%s: ask for numa= for the whole VM, or use a pool for each node",
+               note->line, slot->mapping, slot->index, note->numa);
+  return FALSE;
+}
+
+gboolean
+pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GVariant *result, const PveNotes *notes, GPtrArray **pins,
+               GError **error) {
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (g_free);
+  gboolean any = FALSE;
+
+  *pins = NULL;
+  for (guint i = 0; i < plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (plan, i);
+    GPtrArray *functions = g_ptr_array_index (chosen, i);
+    g_autofree char *name = slot_name (slot->index, 0), *planned = planned_vf (result, name);
+    const char *given = functions && functions->len == 1 ? g_ptr_array_index (functions, 0) : NULL;
+    gboolean is_other = given && g_strcmp0 (given, planned) != 0;
+
+    if (is_other && !can_pin (slot, notes, error))
+      return FALSE;
+    g_ptr_array_add (all, is_other ? g_strdup (given) : NULL);
+    any |= is_other;
+  }
+  if (any)
+    *pins = g_steal_pointer (&all);
+  return TRUE;
 }

@@ -94,14 +94,6 @@ parse_lines (const char *data, gsize length) {
   return lines;
 }
 
-static gboolean
-fail (GError **error, const char *doing, const char *path, int saved_errno) {
-  VfpoolError code = saved_errno == EACCES || saved_errno == EPERM ? VFPOOL_ERROR_DENIED : VFPOOL_ERROR_KERNEL;
-
-  g_set_error (error, VFPOOL_ERROR, code, "cannot %s %s: %s", doing, path, g_strerror (saved_errno));
-  return FALSE;
-}
-
 /* ---- The lock ---- */
 
 static gboolean
@@ -110,7 +102,7 @@ wait_for_lock (int lock, const char *path, GError **error) {
 
   while (flock (lock, LOCK_EX | LOCK_NB) < 0) {
     if (errno != EWOULDBLOCK && errno != EINTR)
-      return fail (error, "lock", path, errno);
+      return pve_fail_errno (error, "lock", path, errno);
     if (g_get_monotonic_time () > until) {
       g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
                    "somebody has held the lock %s for %d seconds: see who with \"fuser -v %s\", then start again", path,
@@ -128,10 +120,10 @@ take_lock (PveReservations *self, const PvePaths *paths, GError **error) {
 
   /* PVE makes this folder too, whichever of its programs comes first. */
   if (g_mkdir (paths->run_dir, 0755) < 0 && errno != EEXIST)
-    return fail (error, "make the folder", paths->run_dir, errno);
+    return pve_fail_errno (error, "make the folder", paths->run_dir, errno);
   self->lock = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (self->lock < 0)
-    return fail (error, "open the lock", path, errno);
+    return pve_fail_errno (error, "open the lock", path, errno);
   return wait_for_lock (self->lock, path, error);
 }
 
@@ -250,62 +242,15 @@ join_lines (const PveReservations *self) {
   return text;
 }
 
-static gboolean
-write_temporary (const char *path, const GString *text, GError **error) {
-  gsize written = 0;
-  int fd;
-
-  /* A leftover of a process that died; the lock makes sure that nobody is writing to it. */
-  g_unlink (path);
-  fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return fail (error, "make", path, errno);
-  while (written < text->len) {
-    ssize_t count = write (fd, text->str + written, text->len - written);
-
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count < 0) {
-      int saved_errno = errno;
-      close (fd);
-      return fail (error, "write", path, saved_errno);
-    }
-    written += (gsize)count;
-  }
-  if (close (fd) < 0)
-    return fail (error, "write", path, errno);
-  return TRUE;
-}
-
-static gboolean
-replace_file (const char *file, const GString *text, GError **error) {
-  g_autofree char *temporary = g_strdup_printf ("%s.tmp.%d", file, (int)getpid ());
-
-  if (write_temporary (temporary, text, error)) {
-    if (!g_rename (temporary, file))
-      return TRUE;
-    fail (error, "replace", file, errno);
-  }
-  g_unlink (temporary);
-  return FALSE;
-}
-
 gboolean
 pve_reservations_write (PveReservations *self, GError **error) {
   g_autoptr (GString) text = NULL;
-  g_autofree char *contents = NULL;
-  gsize length;
 
   if (!self->changed)
     return TRUE;
   text = join_lines (self);
-  if (!replace_file (self->file, text, error) || !pve_read_file (self->file, &contents, &length, error))
+  if (!pve_replace_file (self->file, text, error))
     return FALSE;
-  if (length != text->len || memcmp (contents, text->str, length)) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
-                 "%s does not hold what was just written to it: somebody writes to it without its lock", self->file);
-    return FALSE;
-  }
   self->changed = FALSE;
   return TRUE;
 }

@@ -156,9 +156,10 @@ key_index (const char *key, const char *stem, int count) {
 
 /* What the keys that matter say, still unread, so that a later line can replace it. */
 typedef struct {
-  char *name, *numa, *affinity;
+  char *name, *numa, *affinity, *template;
   char *hostpci[PVE_HOSTPCI_MAX];
   char *nodes[PVE_NUMA_MAX];
+  GString *description; /* as it is stored, a line feed behind each line */
 } Values;
 
 static void
@@ -166,6 +167,8 @@ values_clear (Values *self) {
   g_free (self->name);
   g_free (self->numa);
   g_free (self->affinity);
+  g_free (self->template);
+  g_string_free (self->description, TRUE);
   for (int i = 0; i < PVE_HOSTPCI_MAX; i++)
     g_free (self->hostpci[i]);
   for (int i = 0; i < PVE_NUMA_MAX; i++)
@@ -184,10 +187,11 @@ values_find (Values *self, const char *key) {
   return !strcmp (key, "name")       ? &self->name
          : !strcmp (key, "numa")     ? &self->numa
          : !strcmp (key, "affinity") ? &self->affinity
+         : !strcmp (key, "template") ? &self->template
                                      : NULL;
 }
 
-/* One line ("#name: x" is no key here either). */
+/* One line ("#name: x" is no key here either). Old versions of PVE kept the description under a key. */
 static void
 parse_line (const char *line, Values *values) {
   const char *colon = strchr (line, ':');
@@ -195,6 +199,10 @@ parse_line (const char *line, Values *values) {
   g_autofree char *value = NULL;
   char **place;
 
+  if (*line == '#' || g_str_has_prefix (line, "description:")) {
+    g_string_append_printf (values->description, "%s\n", *line == '#' ? line + 1 : colon + 1);
+    return;
+  }
   if (!colon)
     return;
   key = g_strndup (line, (gsize)(colon - line));
@@ -273,6 +281,7 @@ pve_vm_config_parse (const char *data, gsize length) {
   g_auto (Values) values = { NULL };
   const char *end = data + length;
 
+  values.description = g_string_new (NULL);
   self->hostpci = g_ptr_array_new_with_free_func ((GDestroyNotify)pve_hostpci_free);
   self->warnings = g_ptr_array_new_with_free_func (g_free);
   while (data < end && *data != '[') {
@@ -290,6 +299,8 @@ pve_vm_config_parse (const char *data, gsize length) {
       add_hostpci (self, i, values.hostpci[i]);
   self->name = g_steal_pointer (&values.name);
   self->nodes = collect_nodes (&values);
+  self->is_template = is_on (values.template);
+  self->notes = pve_notes_parse (values.description->str);
   if (values.affinity && has_only (values.affinity, NUMBER_SET ","))
     self->cpus = g_steal_pointer (&values.affinity);
   return self;
@@ -312,6 +323,7 @@ pve_vm_config_free (PveVmConfig *self) {
   g_free (self->name);
   g_free (self->nodes);
   g_free (self->cpus);
+  pve_notes_free (self->notes);
   g_ptr_array_unref (self->hostpci);
   g_ptr_array_unref (self->warnings);
   g_free (self);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vfpool needs of a Proxmox VE virtual machine's configuration: its name, its hostpci entries, and where on the host it
- * lives. */
+/* What vfpool needs of a Proxmox VE virtual machine's configuration: its name, its hostpci entries, what its notes say about them, and
+ * where on the host it lives. */
 #pragma once
 
-#include <glib.h>
+#include "notes.h"
 
 /* PVE's own limit: hostpci0 to hostpci15. */
 #define PVE_HOSTPCI_MAX 16
@@ -19,10 +19,12 @@ typedef struct {
 } PveHostpci;
 
 typedef struct {
-  char *name;          /* nullable */
-  GPtrArray *hostpci;  /* of PveHostpci, by index; entries with mdev= are left out, they pass through no function */
-  char *nodes;         /* the host's NUMA nodes that its memory is on, as in "0,2-3", or NULL */
-  char *cpus;          /* the host's CPUs that it runs on, likewise */
+  char *name;         /* nullable */
+  GPtrArray *hostpci; /* of PveHostpci, by index; entries with mdev= are left out, they pass through no function */
+  char *nodes;        /* the host's NUMA nodes that its memory is on, as in "0,2-3", or NULL */
+  char *cpus;         /* the host's CPUs that it runs on, likewise */
+  gboolean is_template;
+  PveNotes *notes;
   GPtrArray *warnings; /* of char*: a sentence for each entry that was passed over because it makes no sense */
 } PveVmConfig;
 

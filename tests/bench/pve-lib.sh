@@ -14,7 +14,11 @@ model() { perl /root/pve-model "$@"; }
 
 # pve_node: makes the node; nothing is leased, nothing parked.
 pve_node() {
-    mkdir -p /etc/pve/qemu-server /etc/pve/lxc /etc/pve/mapping /run/qemu-server /var/lib/vz/snippets /etc/vfpool
+    local node
+    node=$(hostname -s)
+    mkdir -p "/etc/pve/nodes/$node" /etc/pve/qemu-server /etc/pve/lxc /etc/pve/mapping /run/qemu-server /var/lib/vz/snippets \
+        /etc/vfpool
+    ln -sfn "nodes/$node" /etc/pve/local
     cat >/etc/vfpool/vfpool.conf <<CONF
 [pf $pf]
 numvfs=4
@@ -32,8 +36,8 @@ CONF
     ip link set "$netdev" up
     vfpool up && udevadm settle --timeout=20
     for pool in lan wan; do
-        "$hook" map "$pool" && echo
-    done >"$mapping"
+        vfpool pve mapping "$pool" --apply || return
+    done
 }
 
 # vm VMID LINE...: a VM's configuration, with the hookscript; vm_bare: without.

@@ -114,7 +114,7 @@ check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, 
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
-  request = pve_plan_request (plan, vfpool, "101", config, &error);
+  request = pve_plan_request (plan, vfpool, "101", config, NULL, &error);
   fuzz_assert_answer (request != NULL, &error);
   ok = pve_plan_check (plan, paths, mappings, vfpool, &error);
   fuzz_assert_answer (ok, &error);
@@ -122,7 +122,7 @@ check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, 
   chosen = pve_plan_walk (plan, paths, mappings, leased, &error);
   fuzz_assert_answer (chosen != NULL, &error);
   if (ok && is_default) /* the one VF of the pool is listed, so it is found */
-    g_assert_cmpstr (g_ptr_array_index (chosen, 0), ==, VF);
+    g_assert_cmpstr (g_ptr_array_index (g_ptr_array_index (chosen, 0), 0), ==, VF);
 }
 
 int

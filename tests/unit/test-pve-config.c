@@ -128,6 +128,13 @@ test_entries (void **state G_GNUC_UNUSED) {
     { "01:10.0,legacy-igd=1,romfile=a.rom,device-id=0x1234,vendor-id=0x8086,sub-device-id=0x1,new-thing=yes",
       "0:0000:01:10.0" },
     { ",01:10.0,,", "0:0000:01:10.0" },
+    /* Proxmox VE 9: who binds the device; what the GUI writes; a domain of VMD */
+    { "01:10.0,driver=keep", "0:0000:01:10.0" },
+    { "driver=vfio,mapping=lan,pcie=1", "0:mapping=lan" },
+    { "mapping=lan,pcie=1,rombar=0,x-vga=1,romfile=vbios.bin", "0:mapping=lan" },
+    { "host=0000:01:10.0,sub-vendor-id=0x8086,sub-device-id=0xa03c,legacy-igd=1", "0:0000:01:10.0" },
+    { "host=0000:01:10.0;0000:01:10.2;01:11,pcie=on", "0:0000:01:10.0;0000:01:10.2;0000:01:11" },
+    { "mdev=nvidia-63,host=01:10.0,driver=keep", NULL },
     { "01:10.0,mdev=nvidia-63", NULL },
     { "mapping=gpu,mdev=i915-GVTg_V5_4", NULL },
     { "", "!" },
@@ -165,6 +172,62 @@ test_entries (void **state G_GNUC_UNUSED) {
     if (g_strcmp0 (text, cases[i].expected))
       fail_msg ("\"%s\" gave \"%s\" (%s)", cases[i].value, text, problem);
   }
+}
+
+/* Whole files of the shapes that Proxmox VE 8 and 9 write: a description, keys by name, then sections of five sorts. */
+static void
+test_whole_files (void **state G_GNUC_UNUSED) {
+  static const struct {
+    const char *data, *name, *expected;
+    gboolean is_template;
+  } cases[] = {
+    { "#Router of floor 3\n#\n#%23 Markdown%3A *yes*\nagent: 1\nbios: ovmf\nboot: order=scsi0;net0\ncores: 4\ncpu: "
+      "host\n"
+      "efidisk0: tank:vm-101-disk-0,efitype=4m,size=1M\nhookscript: local:snippets/vfpool\nhostpci0: "
+      "mapping=lan,pcie=1\n"
+      "hostpci1: mapping=wan,pcie=1,rombar=0\nmachine: q35\nmemory: 4096\nmeta: creation-qemu=10.0.2,ctime=1755000000\n"
+      "name: router\nnet0: virtio=BC:24:11:00:00:01,bridge=vmbr0\nnuma: 1\nonboot: 1\nostype: l26\nprotection: 1\n"
+      "scsi0: tank:vm-101-disk-1,iothread=1,size=32G\nscsihw: virtio-scsi-single\n"
+      "smbios1: uuid=0d9b4e3a-1111-4222-8333-944455556666\nsockets: 1\ntags: a;b\n"
+      "vmgenid: 1b2c3d4e-1111-4222-8333-944455556666\n",
+      "router", "0:mapping=lan 1:mapping=wan", FALSE },
+    { "hostpci0: 0000:01:10.0,pcie=1\nname: a\nparent: before\n\n[PENDING]\nhostpci0: mapping=lan\ndelete: hostpci1\n\n"
+      "[special:cloudinit]\nname: other\nhostpci3: mapping=lan\n\n[special:fleecing]\nfleecing-images: "
+      "tank:vm-1-fleece-0\n\n"
+      "[before]\n#%0Aof the snapshot\nhostpci0: mapping=old\nname: older\nsnaptime: 1755000001\nvmstate: tank:state\n\n"
+      "[PENDING]\nhostpci5: mapping=lan\n",
+      "a", "0:0000:01:10.0", FALSE },
+    { "lock: migrate\nname: moving\nhostpci2: mapping=lan", "moving", "2:mapping=lan", FALSE },
+    { "hostpci0: mapping=lan\nname: base\ntemplate: 1\n", "base", "0:mapping=lan", TRUE },
+    { "template: 0\nname: x\n", "x", "", FALSE },
+    { "name: x\n[snap]\ntemplate: 1\n", "x", "", FALSE },
+    { "#\n#x%\n#%\n#%%%0\nname: x\nhostpci0: mapping=lan\nsnapstate: delete\ndigest: 0\n", "x", "0:mapping=lan",
+      FALSE },
+    { "name: x\n\n\n[unknown section]\nhostpci0: mapping=lan\n", "x", "", FALSE },
+    { "args: -device vfio-pci,host=01:10.0\nname: x\nlxc.hostpci0: 1\n", "x", "", FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (PveVmConfig) config = pve_vm_config_parse (cases[i].data, strlen (cases[i].data));
+
+    assert_config (cases[i].data, strlen (cases[i].data), cases[i].name, cases[i].expected, 0);
+    assert_int_equal (config->is_template, cases[i].is_template);
+    assert_null (config->notes->problem);
+  }
+}
+
+/* A description as large as a file can be, with a line for vfpool at its end. */
+static void
+test_huge_description (void **state G_GNUC_UNUSED) {
+  g_autoptr (GString) data = g_string_new (NULL);
+  g_autoptr (PveVmConfig) config = NULL;
+
+  while (data->len < PVE_FILE_MAX - 200)
+    g_string_append (data, "#%E2%9A%99 a line of the description%3A with what people write there\n");
+  g_string_append (data, "#vfpool%3A hostpci0 vlan=5\nhostpci0: mapping=lan\n");
+  config = pve_vm_config_parse (data->str, data->len);
+  assert_int_equal (config->hostpci->len, 1);
+  assert_non_null (pve_notes_find (config->notes, 0, 0));
 }
 
 static void
@@ -212,6 +275,8 @@ main (void) {
     cmocka_unit_test (test_home),
     cmocka_unit_test (test_zero_bytes),
     cmocka_unit_test (test_entries),
+    cmocka_unit_test (test_whole_files),
+    cmocka_unit_test (test_huge_description),
     cmocka_unit_test (test_malformed_entry_is_a_warning),
     cmocka_unit_test (test_load),
   };

@@ -5,11 +5,14 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pve-hookscript/hookscript.h"
 #include "pve-hookscript/plan.h"
+#include "pve-hookscript/vm.h"
 #include "request.h"
 
 #define A "0000:01:10.0"
@@ -151,7 +154,7 @@ home_of (Test *t, const char *text) {
   g_autoptr (Vfpool) vfpool = vfpool_open (t->fx->root, NULL, NULL, NULL);
   g_autoptr (PveVmConfig) config = pve_vm_config_parse (text, strlen (text));
   g_autoptr (GPtrArray) plan = pve_plan_new (t->paths, config, vfpool);
-  g_autoptr (VfpoolRequest) request = pve_plan_request (plan, vfpool, "101", config, NULL);
+  g_autoptr (VfpoolRequest) request = pve_plan_request (plan, vfpool, "101", config, NULL, NULL);
   g_autofree char *nodes = NULL, *cpus = NULL;
 
   assert_non_null (request);
@@ -264,14 +267,14 @@ test_mappings (void **state) {
   static const struct {
     const char *mapping, *reserved, *part;
   } cases[] = {
-    { "", "----", "\"map id=8086:10ca,iommugroup=10,node=pve1,path=" A "\"" },
+    { "", "----", "has no line for node pve1: \"vfpool pve mapping lan --apply\"" },
     { "lan\n\tmap id=8086:10ca,iommugroup=10,node=pve2,path=" A "\n", "----", "no line for node pve1" },
     { "lan\n" MAP (A, "99"), "----", "line 2: Proxmox VE will not start a VM with the mapping lan because of " A },
     { "lan\n" MAP ("0000:01:1f.0", "10"), "----", "vfpool up" },
-    { "lan\n" MAP (A ";" B, "10"), "----", "one VF with its function" },
-    { "lan\n" MAP ("0000:01:10", "10"), "----", "one VF with its function" },
+    { "lan\n" MAP (A ";" B, "10"), "----", "one VF in path=" },
+    { "lan\n" MAP ("0000:01:10", "10") MAP (W, "20"), "----", "line 3: " W " is in the mapping lan" },
     { "lan\n" MAP (A, "10") MAP (W, "20"), "----", "line 3: " W " is in the mapping lan but not in the vfpool pool" },
-    { "lan\n" MAP (B, "11"), ".---", "does not list " A },
+    { "lan\n" MAP (B, "11"), "----", "does not list " A },
   };
   Test *t = *state;
 
@@ -295,7 +298,204 @@ test_failure_keeps_older_leases (void **state) {
   fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (B, "11") "\nwan\n" MAP (W, "20"));
   run_fails (t, "101", "pre-start", VFPOOL_ERROR_BAD_CONFIG, "does not list " A);
   assert_leases (t, "101", "hostpci0=" W);
-  assert_reserved (t, ".--1");
+  assert_reserved (t, "---1");
+}
+
+/* ---- Notes ---- */
+
+/* What the configuration @text asks for: "SLOT=POOL-OR-BDF MAC VLAN NUMA" of each slot, ',' between them, then the VM's numa. */
+static char *
+request_of (Test *t, const char *text) {
+  g_autoptr (Vfpool) vfpool = vfpool_open (t->fx->root, NULL, NULL, NULL);
+  g_autoptr (PveVmConfig) config = pve_vm_config_parse (text, strlen (text));
+  g_autoptr (GPtrArray) plan = pve_plan_new (t->paths, config, vfpool);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolRequest) request = pve_plan_request (plan, vfpool, "101", config, NULL, &error);
+  GString *out = g_string_new (NULL);
+
+  if (!request)
+    fail_msg ("%s", error->message);
+  for (guint i = 0; i < request->slots->len; i++) {
+    const VfpoolSlot *slot = g_ptr_array_index (request->slots, i);
+    const char *numa = vfpool_policy_get (&slot->policy, "numa");
+
+    g_string_append_printf (out, "%s=%s %s %d %s%s,", slot->name, slot->pool ? slot->pool : slot->address,
+                            slot->mac ? slot->mac : "-", slot->vlan, numa ? numa : "-",
+                            slot->all_functions ? " all" : "");
+  }
+  g_string_append_printf (out, "%d", request->policy.numa);
+  return g_string_free (out, FALSE);
+}
+
+static void
+test_notes (void **state) {
+  static const struct {
+    const char *notes, *expected;
+  } cases[] = {
+    { "", "hostpci0=lan - -1 -,hostpci4=" W " - -1 -,-1" },
+    { "# of Anna\n#vfpool%3A hostpci0 mac=52%3A54%3A00%3AAA%3A00%3A01 vlan=100\n",
+      "hostpci0=lan 52:54:00:aa:00:01 100 -,hostpci4=" W " - -1 -,-1" },
+    { "# vfpool: hostpci4 vlan=0\n# vfpool: numa=ignore placement=pack\n#vfpool: hostpci0 numa=socket functions=all\n",
+      "hostpci0=lan - -1 socket all,hostpci4=" W " - 0 -,3" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *text =
+        g_strconcat (cases[i].notes, "hostpci0: mapping=lan\nhostpci4: 0000:02:10.0,driver=keep\n", NULL);
+    g_autofree char *request = request_of (*state, text);
+
+    assert_string_equal (request, cases[i].expected);
+  }
+}
+
+/* numa= of one device goes before that of the VM. */
+static void
+test_notes_numa (void **state) {
+  Test *t = *state;
+
+  fixture_write (t->fx, "/sys/devices/system/node/online", "0-1\n");
+  fixture_write (t->fx, "/sys/bus/pci/devices/" A "/numa_node", "0\n");
+  fixture_write (t->fx, "/sys/bus/pci/devices/" W "/numa_node", "1\n");
+  fixture_config (t->fx, "[pool lan]\nmembers=address=" A "; address=" W "\nsticky=no\n");
+  fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (A, "10") MAP (W, "20"));
+  vm (t, "101", "#vfpool: hostpci0 numa=required\nhostpci0: mapping=lan\nnuma: 1\nnuma0: cpus=0,hostnodes=1\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci0=" W);
+  run (t, "101", "post-stop");
+  vm (t, "101",
+      "#vfpool: numa=required\n#vfpool: hostpci0 numa=ignore\nhostpci0: mapping=lan\nnuma: 1\nnuma0: "
+      "cpus=0,hostnodes=1\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci0=" A);
+}
+
+/* A wrong note refuses the start of a VM that it may matter to, names VM and line, and leases nothing. */
+static void
+test_wrong_notes (void **state) {
+  static const struct {
+    const char *config, *part;
+  } cases[] = {
+    { "#a\n#vfpool: hostpci0 vlna=5\nhostpci0: mapping=lan\n",
+      "VM 101: line 2 of its notes: unknown key \"vlna\": did you mean \"vlan\"?" },
+    { "#vfpool: hostpci1 vlan=5\nhostpci0: mapping=lan\n",
+      "line 1 of its notes: hostpci1 is none of its devices that vfpool" },
+    { "#vfpool: hostpci0 vlan=5\nhostpci0: mapping=lna\n",
+      "line 1 of its notes: hostpci0 is none of its devices that vfpool" },
+    { "#vfpool: hostpci0.1 vlan=5\nhostpci0: mapping=lan\n", "hostpci0.1 is none of its devices" },
+    { "#vfpool: hostpci0 vlan=5\nhostpci0: mapping=lan,mdev=nvidia-1\nhostpci1: mapping=lan\n",
+      "hostpci0 is none of its devices" },
+    { "#vfpool: hostpci0 mac=1\nhostpci0: mapping=lan\n",
+      "VM 101: line 1 of its notes: slot 'hostpci0': '1' is no MAC address" },
+    { "#vfpool: hostpci0 numa=rquired\nhostpci0: mapping=lan\n",
+      "line 1 of its notes: there is no policy numa=rquired: did you mean" },
+    { "#\n#vfpool: placement=spred\nhostpci0: mapping=lan\n",
+      "line 2 of its notes: there is no policy placement=spred" },
+    { "#vfpool: hostpci0 functions=all\nhostpci0: 01:10.0\n", "hostpci0 names its device by address" },
+  };
+  Test *t = *state;
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    vm (t, "101", cases[i].config);
+    run_fails (t, "101", "pre-start", VFPOOL_ERROR_BAD_INPUT, cases[i].part);
+    assert_leases (t, "101", "");
+  }
+  vm (t, "101", "#vfpool: frob\nmemory: 64\n");
+  run (t, "101", "pre-start");
+  vm (t, "101", "#vfpool: frob\ntemplate: 1\nhostpci0: mapping=lan\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "");
+}
+
+/* PVE gives hostpci0 the first VF of the mapping, whatever was chosen for it: the slot's lease must be of that one. */
+static void
+test_each_slot_gets_its_own (void **state) {
+  static const char config[] = "hostpci0: mapping=lan\nhostpci1: mapping=lan\nhostpci2: mapping=lan\n";
+  Test *t = *state;
+
+  /* vfpool chooses by address here, PVE by the order of these lines. */
+  fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (C, "12") MAP (A, "10") MAP (B, "11"));
+  vm (t, "101", config);
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci1=" A " hostpci2=" B " hostpci0=" C);
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci1=" A " hostpci2=" B " hostpci0=" C);
+  /* The start failed, and the mapping was changed before the next. */
+  fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (C, "12") MAP (B, "11") MAP (A, "10"));
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci2=" A " hostpci1=" B " hostpci0=" C);
+  assert_reserved (t, "111-");
+  run (t, "101", "post-stop");
+  assert_leases (t, "101", "");
+  fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (B, "11") MAP (A, "10") MAP (C, "12"));
+  fixture_config (t->fx, "[pool lan]\nmembers=pf=0000:01:00.0\nsticky=no\n");
+  vm (t, "101", "#vfpool: hostpci0 numa=ignore\nhostpci0: mapping=lan\nhostpci1: mapping=lan\n");
+  run_fails (t, "101", "pre-start", VFPOOL_ERROR_BAD_INPUT,
+             "in the order of its lines, so hostpci0 would not get the one");
+  assert_leases (t, "101", "");
+}
+
+/* All functions of a device come as one of PVE's alternatives. */
+static void
+test_all_functions (void **state) {
+  Test *t = *state;
+
+  fixture_add_function (t->fx, "0000:05:00.0", "vfio-pci", 30, 0, 0x030000);
+  fixture_add_function (t->fx, "0000:05:00.1", "vfio-pci", 31, 0, 0x040300);
+  fixture_config (t->fx, "[pool gpu]\nmembers=address=0000:05:00.0; address=0000:05:00.1\n");
+  fixture_write (t->fx, "/etc/pve/mapping/pci.cfg",
+                 "gpu\n" MAP ("0000:05:00", "30") MAP ("0000:05:00.0", "30") MAP ("0000:05:00.1", "31"));
+  vm (t, "101", "#vfpool: hostpci0 functions=all\nhostpci0: mapping=gpu\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci0=0000:05:00.0 hostpci0-1=0000:05:00.1");
+  run (t, "101", "post-stop");
+  vm (t, "101", "hostpci0: mapping=gpu\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci0=0000:05:00.0");
+}
+
+/* What is said on stderr of the MACs that VM 101 shares with others, for g_free(). */
+static char *
+shared_macs (Test *t) {
+  g_autofree char *path = g_strconcat (t->fx->root, "/err", NULL);
+  int copy = dup (STDERR_FILENO), fd = open (path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  g_autoptr (PveVm) asking = pve_vm_read (t->paths, "101", NULL);
+  char *contents;
+
+  assert_true (copy >= 0 && fd >= 0 && asking);
+  dup2 (fd, STDERR_FILENO);
+  pve_vm_warn_of_shared_macs (t->paths, asking);
+  dup2 (copy, STDERR_FILENO);
+  close (copy);
+  close (fd);
+  assert_true (g_file_get_contents (path, &contents, NULL, NULL));
+  return contents;
+}
+
+/* A clone has its original's notes; it does not have its generated MAC, which is made from the VMID. */
+static void
+test_clone (void **state) {
+  static const struct {
+    const char *other, *part; /* part: of what is said; NULL: nothing */
+  } cases[] = {
+    { "hostpci0: mapping=lan\n", NULL },
+    { "#vfpool: hostpci0 mac=52:54:00:00:00:02\n", NULL },
+    { "#vfpool: hostpci3 mac=52:54:00:00:00:0A\n",
+      "ask for the MAC 52:54:00:00:00:0a for hostpci0, and so do those of VM 102" },
+    { "#vfpool: hostpci0 mac=52:54:00:00:00:0a\ntemplate: 1\n", NULL },
+    { "memory: 1\n[old]\n#vfpool: hostpci0 mac=52:54:00:00:00:0a\n", NULL },
+  };
+  Test *t = *state;
+
+  vm (t, "101", "#vfpool: hostpci0 mac=52:54:00:00:00:0a\nhostpci0: mapping=lan\n");
+  fixture_write (t->fx, "/etc/pve/qemu-server/101.conf.bak", "#vfpool: hostpci0 mac=52:54:00:00:00:0a\n");
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *text = NULL;
+
+    vm (t, "102", cases[i].other);
+    text = shared_macs (t);
+    if (cases[i].part ? !strstr (text, cases[i].part) : *text)
+      fail_msg ("\"%s\": %s", cases[i].other, text);
+  }
 }
 
 static void
@@ -343,6 +543,12 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_missing_vm, setup, teardown),
     cmocka_unit_test_setup_teardown (test_mappings, setup, teardown),
     cmocka_unit_test_setup_teardown (test_failure_keeps_older_leases, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_notes, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_notes_numa, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_wrong_notes, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_each_slot_gets_its_own, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_all_functions, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_clone, setup, teardown),
     cmocka_unit_test_setup_teardown (test_unwritable_reservations, setup, teardown),
     cmocka_unit_test_setup_teardown (test_reserved_for_another, setup, teardown),
     cmocka_unit_test_setup_teardown (test_park, setup, teardown),

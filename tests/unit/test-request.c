@@ -176,12 +176,29 @@ test_display_names (void **state) {
   assert_int_equal (strlen (length->name), 255);
 }
 
+static void
+test_numa_of_a_slot (void **state) {
+  g_autoptr (VfpoolRequest) request = vfpool_request_new (VFPOOL_GUEST_MANUAL, "t", NULL, NULL);
+  GError *error = NULL;
+  (void)state;
+
+  assert_true (vfpool_request_add_pool (request, "a", "lan", NULL, VFPOOL_VLAN_UNSET, NULL));
+  assert_true (vfpool_request_add_address (request, "b", "0000:01:10.0", NULL, VFPOOL_VLAN_UNSET, NULL));
+  assert_true (vfpool_request_set_slot_numa (request, "a", "required", NULL));
+  assert_int_equal (((VfpoolSlot *)request->slots->pdata[0])->policy.numa, VFPOOL_NUMA_REQUIRED);
+  assert_int_equal (request->policy.numa, VFPOOL_POLICY_UNSET);
+  assert_false (vfpool_request_set_slot_numa (request, "a", "near", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "there is no policy numa=near");
+  assert_false (vfpool_request_set_slot_numa (request, "b", "required", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "no slot 'b' that asks for a pool");
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_guest_parse),   cmocka_unit_test (test_slots),      cmocka_unit_test (test_addresses),
-    cmocka_unit_test (test_preferred),     cmocka_unit_test (test_slot_limit), cmocka_unit_test (test_exit_status),
-    cmocka_unit_test (test_display_names),
+    cmocka_unit_test (test_guest_parse),    cmocka_unit_test (test_slots),      cmocka_unit_test (test_addresses),
+    cmocka_unit_test (test_numa_of_a_slot), cmocka_unit_test (test_preferred),
+    cmocka_unit_test (test_slot_limit), cmocka_unit_test (test_exit_status), cmocka_unit_test (test_display_names),
   };
 
   return cmocka_run_group_tests_name ("request", tests, NULL, NULL);

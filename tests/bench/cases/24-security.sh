@@ -149,7 +149,7 @@ mv /root/vfpool.conf /usr/lib/modules-load.d/
 systemctl restart vfpool-agent.service
 
 mkdir -p /etc/pve/qemu-server /etc/pve/mapping
-"$hookscript" map lan >/etc/pve/mapping/pci.cfg
+"$hookscript" mapping lan >/etc/pve/mapping/pci.cfg
 printf 'hostpci0: mapping=lan\n' >/etc/pve/qemu-server/101.conf
 (
     umask 077

@@ -33,7 +33,7 @@ refused() {
 }
 
 rm "$mapping"
-refused "no mapping" "mapping lan, .* has no line for node .*map id=8086:10ca,iommugroup=[0-9]+,node=[^,]+,path=$vf0" 78
+refused "no mapping" "mapping lan, .* has no line for node .*vfpool pve mapping lan --apply" 78
 
 sed "s/,node=[^,]*/,node=elsewhere/" /tmp/mapping >"$mapping"
 refused "a mapping for another node only" "has no line for node" 78
@@ -45,7 +45,7 @@ refused "a line that differs from the hardware" "line 3: .*iommugroup is 999 the
 refused "a line that is not in the pool" "line 5: $vf3 is in the mapping lan but not in the vfpool pool" 78
 
 sed "/path=$vf0/d" /tmp/mapping >"$mapping"
-refused "the leased VF is not listed" "does not list $vf0, .* add \"map id=.*path=$vf0" 78
+refused "the leased VF is not listed" "does not list $vf0, .*vfpool pve mapping lan --apply" 78
 
 cp /tmp/mapping "$mapping"
 refused "a reservation file that cannot be written" "/proc/nowhere" 71 --run-dir /proc/nowhere

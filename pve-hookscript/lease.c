@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vfpool chooses the VFs, but PVE which of a VM's hostpciN gets which of them: the first, by the order in the mapping. A slot has its
+ * MAC and VLAN, so it must get the VF that is prepared for it. So the choice is planned first, PVE's walk is done over it, and slots
+ * whose VFs PVE would exchange are asked for as PVE will have it, by address.
+ *
+ * A failure half-way is undone, because PVE calls nothing more for a VM whose pre-start failed.
+ */
+#include "lease.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "parking.h"
+#include "report.h"
+
+/* How often a choice is made anew because another VM came in between. */
+#define TRIES 5
+
+static VfpoolLease *
+find_lease (GPtrArray *leases, const char *bdf) {
+  for (guint i = 0; i < leases->len; i++)
+    if (!strcmp (vfpool_lease_get_address (g_ptr_array_index (leases, i)), bdf))
+      return g_ptr_array_index (leases, i);
+  return NULL;
+}
+
+static VfpoolLease *
+find_slot_lease (GPtrArray *leases, const char *slot) {
+  for (guint i = 0; i < leases->len; i++)
+    if (!strcmp (vfpool_lease_get_slot (g_ptr_array_index (leases, i)), slot))
+      return g_ptr_array_index (leases, i);
+  return NULL;
+}
+
+static GPtrArray *
+addresses_of (GPtrArray *leases) {
+  GPtrArray *addresses = g_ptr_array_new ();
+
+  for (guint i = 0; i < leases->len; i++)
+    g_ptr_array_add (addresses, (gpointer)vfpool_lease_get_address (g_ptr_array_index (leases, i)));
+  return addresses;
+}
+
+static void
+print_lease (const char *slot, const VfpoolLease *lease) {
+  const char *mac = vfpool_lease_get_mac (lease);
+  int vlan = vfpool_lease_get_vlan (lease);
+
+  printf ("vfpool: %s: %s of pool %s", slot, vfpool_lease_get_address (lease), vfpool_lease_get_pool (lease));
+  if (mac)
+    printf (", MAC %s", mac);
+  if (vlan != VFPOOL_VLAN_UNSET)
+    printf (", VLAN %d", vlan);
+  printf ("\n");
+}
+
+/* A line per slot; for a pool, the VF that PVE will take for it, which need not be the one leased in this slot's name. */
+static void
+print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
+  for (guint i = 0; i < plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (plan, i);
+    g_autofree char *name = g_strdup_printf ("hostpci%d", slot->index);
+
+    GPtrArray *functions = g_ptr_array_index (chosen, i);
+
+    for (guint j = 0; functions && j < functions->len; j++)
+      print_lease (name, find_lease (leases, g_ptr_array_index (functions, j)));
+    for (guint j = 0; slot->devices && j < slot->devices->len; j++) {
+      const VfpoolLease *lease = find_lease (leases, g_ptr_array_index (slot->devices, j));
+
+      if (lease)
+        print_lease (vfpool_lease_get_slot (lease), lease);
+    }
+  }
+}
+
+/* The leased VFs, and all others of the pools they are of. */
+static GPtrArray *
+members_of_pools (Vfpool *vfpool, GPtrArray *leases, GError **error) {
+  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    const char *pool = vfpool_lease_get_pool (lease);
+    g_autoptr (GPtrArray) members = NULL;
+
+    g_ptr_array_add (vfs, g_strdup (vfpool_lease_get_address (lease)));
+    if (!g_hash_table_add (seen, (gpointer)pool))
+      continue;
+    members = vfpool_pool_members (vfpool, pool, error);
+    if (!members)
+      return NULL;
+    for (guint j = 0; j < members->len; j++)
+      g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, j)));
+  }
+  return g_steal_pointer (&vfs);
+}
+
+/* Gives back the leases that were not there before, and parks them; what fails is reported beside the error that led
+ * here. */
+static void
+give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *before, GPtrArray *leases) {
+  g_autoptr (GPtrArray) returned = g_ptr_array_new ();
+
+  for (guint i = 0; i < leases->len; i++) {
+    g_autoptr (GError) failure = NULL;
+    VfpoolLease *lease = g_ptr_array_index (leases, i);
+
+    if (find_lease (before, vfpool_lease_get_address (lease)))
+      continue;
+    if (!vfpool_release_lease (vfpool, lease, &failure))
+      report_error (failure);
+    g_ptr_array_add (returned, (gpointer)vfpool_lease_get_address (lease));
+  }
+  /* Where this fails, the hand-over failed for the same reason, and that is told already. */
+  pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
+}
+
+/* All BDFs that would be leased by vfpool_plan()'s @result, in the order of the slots; NULL when a slot would not be served. */
+static GPtrArray *
+planned_addresses (GVariant *result) {
+  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
+  g_autoptr (GPtrArray) addresses = g_ptr_array_new_with_free_func (g_free);
+
+  for (gsize i = 0; i < g_variant_n_children (slots); i++) {
+    g_autoptr (GVariant) slot = g_variant_get_child_value (slots, i);
+    g_auto (GStrv) functions = NULL;
+
+    if (!g_variant_lookup (slot, "functions", "^as", &functions) || !*functions)
+      return NULL;
+    for (char **bdf = functions; *bdf; bdf++)
+      g_ptr_array_add (addresses, g_strdup (*bdf));
+  }
+  return g_steal_pointer (&addresses);
+}
+
+/* Leads PVE to the leased VFs: the last step of pre-start, and all that has to be undone with it. */
+static gboolean
+hand_over (const PvePaths *paths, const PveVm *vm, GPtrArray *chosen, GPtrArray *leases, GError **error) {
+  g_autoptr (GPtrArray) leased = addresses_of (leases);
+  g_autoptr (GPtrArray) vfs = members_of_pools (vm->vfpool, leases, error);
+
+  if (!vfs || !pve_parking_update (paths, vfs, leased, g_ascii_strtoull (vm->vmid, NULL, 10), error)) {
+    g_prefix_error (error, "VM %s: ", vm->vmid);
+    return FALSE;
+  }
+  print_slots (vm->plan, chosen, leases);
+  return TRUE;
+}
+
+/* Gives back what the VM holds, of a start that failed, in a slot that shall get another VF. */
+static gboolean
+release_others (const PveVm *vm, GPtrArray *pins, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vm->vmid, error);
+
+  for (guint i = 0; leases && i < vm->plan->len; i++) {
+    const char *pin = g_ptr_array_index (pins, i);
+    g_autofree char *name = g_strdup_printf ("hostpci%d", ((const PveSlot *)g_ptr_array_index (vm->plan, i))->index);
+    VfpoolLease *lease = pin ? find_slot_lease (leases, name) : NULL;
+
+    if (lease && strcmp (vfpool_lease_get_address (lease), pin) && !vfpool_release_lease (vm->vfpool, lease, error))
+      return FALSE;
+  }
+  return leases != NULL;
+}
+
+/* The slots that have to be asked for by address because PVE would exchange their VFs. @pins: (out) (nullable): as of pve_plan_pins() */
+static gboolean
+find_pins (const PvePaths *paths, const PveVm *vm, GVariant *result, GPtrArray **pins, GError **error) {
+  g_autoptr (GPtrArray) planned = planned_addresses (result);
+  g_autoptr (GPtrArray) chosen = NULL;
+
+  *pins = NULL;
+  if (!planned) /* a slot that cannot be served is acquire's to tell */
+    return TRUE;
+  chosen = pve_plan_walk (vm->plan, paths, vm->mappings, planned, error);
+  return chosen && pve_plan_pins (vm->plan, chosen, result, vm->config->notes, pins, error);
+}
+
+/* Leases what the VM asks for, each slot the VF that PVE will give it. @again: (out): another VM took one of them just then */
+static GPtrArray *
+acquire (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **error) {
+  g_autoptr (GVariant) result = vfpool_plan (vm->vfpool, vm->request, error);
+  g_autoptr (GPtrArray) pins = NULL;
+  g_autoptr (VfpoolRequest) pinned = NULL;
+  GPtrArray *leases;
+
+  *again = FALSE;
+  if (!result || !find_pins (paths, vm, result, &pins, error))
+    return NULL;
+  if (!pins)
+    return vfpool_acquire (vm->vfpool, vm->request, error);
+  pinned = pve_plan_request (vm->plan, vm->vfpool, vm->vmid, vm->config, pins, error);
+  if (!pinned || !release_others (vm, pins, error))
+    return NULL;
+  leases = vfpool_acquire (vm->vfpool, pinned, error);
+  *again = !leases;
+  return leases;
+}
+
+/* Whether PVE gives each slot of a pool the VF that was leased in its name; not so when another VM took a VF while this one chose. */
+static gboolean
+is_each_its_own (const PveVm *vm, GPtrArray *chosen, GPtrArray *leases) {
+  for (guint i = 0; i < vm->plan->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (vm->plan, i);
+    GPtrArray *functions = g_ptr_array_index (chosen, i);
+    g_autofree char *name = g_strdup_printf ("hostpci%d", slot->index);
+    const VfpoolLease *lease = functions && functions->len == 1 ? find_slot_lease (leases, name) : NULL;
+
+    if (lease && strcmp (vfpool_lease_get_address (lease), g_ptr_array_index (functions, 0)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* @again: (out): another VM came in between */
+static gboolean
+lease_once (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **error) {
+  g_autoptr (GPtrArray) before = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vm->vmid, error);
+  g_autoptr (GPtrArray) leases = before ? acquire (paths, vm, again, error) : NULL;
+  g_autoptr (GPtrArray) leased = leases ? addresses_of (leases) : NULL;
+  g_autoptr (GPtrArray) chosen = leased ? pve_plan_walk (vm->plan, paths, vm->mappings, leased, error) : NULL;
+
+  if (chosen && !is_each_its_own (vm, chosen, leases)) {
+    *again = TRUE;
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+                 "other VMs that start took the VFs that VM %s was to have, again and again: try again", vm->vmid);
+  } else if (chosen && hand_over (paths, vm, chosen, leases, error)) {
+    return TRUE;
+  }
+  if (leases)
+    give_back (paths, vm->vfpool, vm->vmid, before, leases);
+  return FALSE;
+}
+
+gboolean
+pve_lease_for_start (const PvePaths *paths, const PveVm *vm, GError **error) {
+  pve_vm_warn_of_shared_macs (paths, vm);
+  for (int tries = TRIES;; tries--) {
+    GError *failure = NULL;
+    gboolean again;
+
+    if (lease_once (paths, vm, &again, &failure))
+      return TRUE;
+    if (!again || tries == 1) {
+      g_propagate_error (error, failure);
+      return FALSE;
+    }
+    g_clear_error (&failure);
+  }
+}
+
+/* ---- Planning ---- */
+
+static void
+tell_pins (const PveVm *vm, GPtrArray *pins) {
+  for (guint i = 0; pins && i < pins->len; i++) {
+    const PveSlot *slot = g_ptr_array_index (vm->plan, i);
+    g_autofree char *message = NULL;
+
+    if (!g_ptr_array_index (pins, i))
+      continue;
+    message = g_strdup_printf (
+        "of the VFs that are planned, Proxmox VE gives %s to hostpci%d, because it goes by the order of the mapping %s",
+        (char *)g_ptr_array_index (pins, i), slot->index, slot->mapping);
+    report_message (VFPOOL_MESSAGE_WARNING, message, NULL);
+  }
+}
+
+gboolean
+pve_lease_plan (const PvePaths *paths, const PveVm *vm, GVariant **result, GError **error) {
+  g_autoptr (GPtrArray) pins = NULL;
+
+  *result = vfpool_plan (vm->vfpool, vm->request, error);
+  if (!*result || !find_pins (paths, vm, *result, &pins, error))
+    return FALSE;
+  tell_pins (vm, pins);
+  return TRUE;
+}
