@@ -103,6 +103,16 @@ cli_part_run (char **argv, const char *folder, int input, GError **error) {
 }
 
 gboolean
+cli_part_pass (char **argv, const char *folder, GError **error) {
+  g_auto (GStrv) environment = environment_for (folder);
+  int status;
+
+  signal (SIGCHLD, SIG_DFL);
+  return g_spawn_sync (NULL, argv, environment, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, error)
+         && g_spawn_check_wait_status (status, error);
+}
+
+gboolean
 cli_part_become (char **argv, const char *folder, GError **error) {
   g_auto (GStrv) environment = environment_for (folder);
 

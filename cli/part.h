@@ -33,6 +33,14 @@ char *cli_part_find (const CliPart *self, char **folder, GError **error);
 GVariant *cli_part_run (char **argv, const char *folder, int input, GError **error);
 
 /**
+ * cli_part_pass: runs such a program with the standard output of this one.
+ * @argv, @folder: as for cli_part_run()
+ *
+ * Returns: FALSE with G_SPAWN_EXIT_ERROR when it ended with a status and has told the reason itself on stderr.
+ */
+gboolean cli_part_pass (char **argv, const char *folder, GError **error);
+
+/**
  * cli_part_become: goes on as that program, in the same process: what is sent to the command reaches it.
  * @argv, @folder: as for cli_part_run()
  *

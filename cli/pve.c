@@ -41,7 +41,7 @@ cli_pve_run (const CliCall *call, const char *verb, const char *argument, GError
   g_autofree char *folder = NULL;
   g_auto (GStrv) command = cli_pve_command (call, verb, argument, &folder, error);
 
-  return command && cli_part_become (command, folder, error);
+  return command && cli_part_pass (command, folder, error);
 }
 
 gboolean

@@ -16,5 +16,5 @@ gboolean cli_pve_is_node (const CliCall *call);
  */
 char **cli_pve_command (const CliCall *call, const char *verb, const char *argument, char **folder, GError **error);
 
-/* Runs it with this program's standard output. Returns: FALSE as that, or as cli_part_become(). */
+/* Runs it with this program's standard output. Returns: FALSE as that, or as cli_part_pass(). */
 gboolean cli_pve_run (const CliCall *call, const char *verb, const char *argument, GError **error);
