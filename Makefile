@@ -110,7 +110,7 @@ $(B)/obj/%.o: %.c Makefile | $(FOLDERS)
 
 $(B)/san/%.o: %.c Makefile | $(FOLDERS)
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(SANITIZE) -fPIC -MMD -MP -c -o $@ $<
 
 $(B)/$(SONAME): $(call obj,$(LIB_SRC)) lib/vfpool.map
 	$(call say,LINK)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,$(SONAME) -Wl,--version-script=lib/vfpool.map -Wl,-z,defs \
@@ -146,16 +146,21 @@ TEST_PARTS := $(LIB_SRC) $(COMMON_SRC) $(filter-out %/main.c,$(HOOK_SRC) $(PVE_S
 
 TEST_HELPERS := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
 
-$(B)/tests/%: $(B)/san/tests/unit/%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS))
+# Linked once, for all of them.
+$(B)/tests/parts.so: $(call san,$(TEST_HELPERS) $(TEST_PARTS))
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+	$(call say,LINK)$(CC) $(SANITIZE) -shared -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+
+link_test = $(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN' $(call pc,--libs,$(TEST_PKGS))
+
+$(B)/tests/%: $(B)/san/tests/unit/%.o $(B)/tests/parts.so
+	$(link_test)
 
 # A client of libvirt is tested with a libvirt of the tests' own (tests/unit/fake-libvirt.c), not with the library.
 LIBVIRT_TEST_PARTS := $(filter-out %/main.c,$(COMMAND_SRC)) libvirt-plugin/attach.c
 
-$(B)/tests/test-libvirt-%: $(B)/san/tests/unit/test-libvirt-%.o $(call san,$(TEST_HELPERS) $(TEST_PARTS) $(LIBVIRT_TEST_PARTS))
-	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
+$(B)/tests/test-libvirt-%: $(B)/san/tests/unit/test-libvirt-%.o $(call san,$(LIBVIRT_TEST_PARTS)) $(B)/tests/parts.so
+	$(link_test)
 
 .SECONDARY:
 
