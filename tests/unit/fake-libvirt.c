@@ -30,6 +30,7 @@ static void *close_data;
 static virEventTimeoutCallback timeout_callback;
 static void *timeout_data;
 static char *asked_alias;
+static gboolean is_second_run;
 
 static int
 fail (int code, const char *message) {
@@ -294,6 +295,7 @@ virConnectUnregisterCloseCallback (virConnectPtr conn, virConnectCloseFunc cb) {
 int
 virEventAddTimeout (int timeout, virEventTimeoutCallback cb, void *opaque, virFreeCallback ff) {
   timeout_callback = cb;
+  is_second_run = FALSE;
   timeout_data = opaque;
   return 1;
 }
@@ -318,9 +320,11 @@ tell_stopped (void) {
         &connection, &guest, VIR_DOMAIN_EVENT_STOPPED, 0, listeners[VIR_DOMAIN_EVENT_ID_LIFECYCLE].data);
 }
 
-/* An event about another device comes first, and time is up last. */
+/* An event about another device comes first. Time is up where nothing else is told, or what was told was not taken for an end. */
 int
 virEventRunDefaultImpl (void) {
+  gboolean is_told;
+
   tell_alias (VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, "ua-another");
   tell_alias (VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, "ua-another");
   switch (fake_libvirt.removal) {
@@ -346,7 +350,11 @@ virEventRunDefaultImpl (void) {
   case FAKE_IS_MISSING:
     break;
   }
-  if (timeout_callback)
+  is_told = fake_libvirt.removal != FAKE_KEEPS && fake_libvirt.removal != FAKE_KEEPS_SILENT && !is_second_run;
+  is_second_run = TRUE;
+  if (!is_told && timeout_callback) {
+    note ("time is up", NULL);
     timeout_callback (1, timeout_data);
+  }
   return 0;
 }

@@ -328,7 +328,8 @@ test_detach (void **state) {
     give_slot0 (t);
     fake_libvirt.removal = ways[i];
     assert_does (t, verb_detach, "");
-    assert_string_equal (fake_libvirt.log->str, "detach ua-vfpool-slot0; ");
+    assert_string_equal (fake_libvirt.log->str, ways[i] == FAKE_KEEPS_SILENT ? "detach ua-vfpool-slot0; time is up; "
+                                                                             : "detach ua-vfpool-slot0; ");
     assert_leases (t, "");
     g_ptr_array_set_size (fake_libvirt.devices, 0);
   }
@@ -336,6 +337,7 @@ test_detach (void **state) {
   fake_libvirt.removal = FAKE_STOPS;
   fake_libvirt.on_destroy = hook_releases;
   assert_does (t, verb_detach, "");
+  assert_string_equal (fake_libvirt.log->str, "detach ua-vfpool-slot0; ");
   assert_leases (t, "");
 }
 
@@ -406,7 +408,9 @@ test_resolve (void **state) {
   g_autofree char *text = resolve (t, xml);
   g_autoptr (DomainXml) parsed = domain_xml_parse (text, strlen (text), NULL);
   const char *slot0 = strstr (text, "<alias name=\"ua-vfpool-net0\"/>"), *slot1 = strstr (text, "ua-vfpool-net1");
+  g_auto (GStrv) devices = g_strsplit (text, "<hostdev ", -1);
 
+  assert_int_equal (g_strv_length (devices) - 1, 3);
   assert_non_null (parsed);
   assert_non_null (strstr (text, "<v:slot name=\"net0\" pool=\"lan\"/>"));
   assert_non_null (slot0);
