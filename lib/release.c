@@ -44,6 +44,18 @@ wait_until_closed (Vfpool *self, const char *address, int *group) {
   return function ? vfpool_holder_wait_closed (self->root, *group, self->config->release_wait) : NULL;
 }
 
+/* Whether the guest itself has the VF open: then it lives, though its hypervisor may have lost the file that says so. */
+static gboolean
+is_held_by_guest (Vfpool *self, const VfpoolLease *lease, int group) {
+  g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
+  int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
+  g_autofree char *id = NULL, *name = NULL;
+  VfpoolGuestKind kind;
+
+  return pid && vfpool_guest_of_process (self->root, pid, &kind, &id, &name) && kind == lease->guest_kind
+         && strcmp (id, lease->guest_id) == 0;
+}
+
 /* @holder has the VF open. A VF that was not even prepared was never touched, so its lease just ends. A guest that lives keeps
  * its VF; what else somebody holds on to is kept from everybody until an operator has looked. */
 static gboolean
@@ -54,7 +66,8 @@ keep_from_others (Vfpool *self, VfpoolLease *claimed, int group, const char *hol
   if (!claimed->has_saved)
     return vfpool_work_remove (self, claimed, "undone", reason, error);
   if (is_quarantined (claimed)
-      || vfpool_guest_life (self->root, claimed->guest_kind, claimed->guest_id) == VFPOOL_GUEST_ALIVE) {
+      || vfpool_guest_life (self->root, claimed->guest_kind, claimed->guest_id) == VFPOOL_GUEST_ALIVE
+      || is_held_by_guest (self, claimed, group)) {
     vfpool_work_leave (self, claimed);
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s was not put back: %s; stop it, then try again",
                  claimed->address, reason);

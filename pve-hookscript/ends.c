@@ -16,7 +16,7 @@
  * to by the library. Where a VM's configuration lies does not matter: one that was deleted, or moved to another node, runs no more
  * than others that have ended.
  *
- * Then all VFs of pools that stand open in PVE's file are parked. A line that pre-start had written for a lease that has ended
+ * All VFs of pools that stand open in PVE's file are parked, at once. A line that pre-start had written for a lease that has ended
  * would hold for minutes more; it is replaced, too, if it still is the same. Lines are read before leases, and pre-start writes a
  * line after its lease: so the lease of a line that was read is there, or has ended.
  */
@@ -196,15 +196,13 @@ release_if_ended (Look *look, const VfpoolLease *lease) {
     complain (look->ends, error);
 }
 
-static void
-release_ended (Look *look) {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) leases = vfpool_leases (look->vfpool, &error);
+static gboolean
+release_ended (Look *look, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_leases (look->vfpool, error);
 
   for (guint i = 0; leases && i < leases->len; i++)
     release_if_ended (look, g_ptr_array_index (leases, i));
-  if (!leases)
-    complain (look->ends, error);
+  return leases != NULL;
 }
 
 /* ---- What is left then ---- */
@@ -261,8 +259,18 @@ find_stale (Look *look, GPtrArray *leases) {
   return stale;
 }
 
+/* Before anything that takes long: what stands open, PVE may give to anybody. */
 static gboolean
-park (Look *look, GError **error) {
+park_open (Look *look, GError **error) {
+  g_autoptr (GPtrArray) vfs = pve_pool_vfs (look->vfpool, error);
+  g_autoptr (GHashTable) none = g_hash_table_new (g_str_hash, g_str_equal);
+
+  return vfs && pve_parking_restore (look->ends->paths, vfs, none, error);
+}
+
+/* After all else: what was a VM's, too; and when to look again. */
+static gboolean
+park_ended (Look *look, GError **error) {
   g_autoptr (GPtrArray) leases = vfpool_leases (look->vfpool, error);
   g_autoptr (GPtrArray) vfs = leases ? pve_pool_vfs (look->vfpool, error) : NULL;
   g_autoptr (GHashTable) stale = vfs ? find_stale (look, leases) : NULL;
@@ -279,14 +287,24 @@ park (Look *look, GError **error) {
 }
 
 static void
-run_look (Look *look) {
-  g_autoptr (GError) reconciled = NULL, parked = NULL;
+attempt (Look *look, gboolean (*step) (Look *look, GError **error)) {
+  g_autoptr (GError) error = NULL;
 
-  release_ended (look);
-  if (!vfpool_reconcile (look->vfpool, &reconciled))
-    complain (look->ends, reconciled);
-  if (!park (look, &parked))
-    complain (look->ends, parked);
+  if (!step (look, &error))
+    complain (look->ends, error);
+}
+
+static gboolean
+reconcile (Look *look, GError **error) {
+  return vfpool_reconcile (look->vfpool, error);
+}
+
+static void
+run_look (Look *look) {
+  attempt (look, park_open);
+  attempt (look, release_ended);
+  attempt (look, reconcile);
+  attempt (look, park_ended);
 }
 
 gint64

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pre-start leases what the VM's configuration asks for and hands it over in PVE's reservation file (lease.h). post-stop gives back and
- * parks; it tries everything, whatever fails, because nobody comes after it. In between PVE needs no help.
+ * pre-start leases what the VM's configuration asks for and hands it over in PVE's reservation file (lease.h). post-stop parks and
+ * gives back; it tries everything, whatever fails. In between, post-start sees to it that the leases say what PVE really took
+ * (taken.h). What ends without any of them is seen to by the service (watch.h).
  *
  * vfpool's own lock is never held together with PVE's: the library takes and drops its own inside each call.
  */
@@ -15,6 +16,7 @@
 #include "pools.h"
 #include "print-plan.h"
 #include "report.h"
+#include "taken.h"
 
 /* ---- pre-start ---- */
 
@@ -33,6 +35,26 @@ pre_start (const PvePaths *paths, const char *vmid, GError **error) {
   return vm && (!pve_vm_asks_for_anything (vm) || pve_lease_for_start (paths, vm, error));
 }
 
+/* ---- post-start ---- */
+
+/* The VM runs: nothing that goes wrong here is a reason to have PVE warn of its start. A VM without devices hears nothing. */
+static gboolean
+post_start (const PvePaths *paths, const char *vmid, GError **error G_GNUC_UNUSED) {
+  g_autofree char *file = pve_vm_find_config (paths, vmid);
+  g_autoptr (PveVmConfig) config = pve_vm_config_load (file, NULL);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (Vfpool) vfpool = NULL;
+
+  if (config && config->hostpci->len == 0)
+    return TRUE;
+  vfpool = vfpool_open (paths->root, report_message, NULL, &failure);
+  if (vfpool)
+    pve_taken_follow (paths, vfpool, vmid);
+  else
+    report_error (failure);
+  return TRUE;
+}
+
 /* ---- post-stop ---- */
 
 static gboolean
@@ -46,12 +68,15 @@ static gboolean
 post_stop (const PvePaths *paths, const char *vmid, GError **error) {
   g_autoptr (Vfpool) vfpool = vfpool_open (paths->root, report_message, NULL, error);
   g_autoptr (GError) failure = NULL;
+  gboolean parked;
 
   if (!vfpool)
     return FALSE;
+  /* PVE has dropped the VM's lines just now: another VM that starts must not find its VFs open. */
+  parked = park_all (paths, vfpool, g_ascii_strtoull (vmid, NULL, 10), error);
   if (!vfpool_release (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, &failure))
     report_error (failure);
-  if (!park_all (paths, vfpool, g_ascii_strtoull (vmid, NULL, 10), error))
+  if (!parked)
     return FALSE;
   if (!failure)
     return TRUE;
@@ -67,7 +92,7 @@ pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, 
   static const struct {
     const char *name;
     gboolean (*run) (const PvePaths *paths, const char *vmid, GError **error);
-  } phases[] = { { "pre-start", pre_start }, { "post-stop", post_stop } };
+  } phases[] = { { "pre-start", pre_start }, { "post-start", post_start }, { "post-stop", post_stop } };
 
   if (!vfpool_has_configuration (paths->root) || is_container (paths, vmid))
     return TRUE;

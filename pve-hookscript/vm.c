@@ -9,9 +9,9 @@
 
 #include "report.h"
 
-/* The VM's configuration file. While a VM migrates in, it lies still with the node it comes from. */
-static char *
-find_config (const PvePaths *paths, const char *vmid) {
+/* While a VM migrates in, it lies still with the node it comes from. */
+char *
+pve_vm_find_config (const PvePaths *paths, const char *vmid) {
   g_autofree char *name = g_strconcat (vmid, ".conf", NULL);
   g_autofree char *nodes = g_build_filename (paths->pve_dir, "nodes", NULL);
   g_autofree char *file = g_build_filename (paths->pve_dir, "qemu-server", name, NULL);
@@ -62,7 +62,7 @@ read_request (const PvePaths *paths, PveVm *self, GError **error) {
 
 PveVm *
 pve_vm_read (const PvePaths *paths, const char *vmid, GError **error) {
-  g_autofree char *file = find_config (paths, vmid);
+  g_autofree char *file = pve_vm_find_config (paths, vmid);
   g_autoptr (PveVm) self = g_new0 (PveVm, 1);
 
   self->vmid = vmid;

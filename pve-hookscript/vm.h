@@ -13,6 +13,9 @@ typedef struct {
   PveMappings *mappings;
 } PveVm;
 
+/* Where the VM's configuration lies, for g_free(); where it should lie when there is none. */
+char *pve_vm_find_config (const PvePaths *paths, const char *vmid);
+
 /**
  * pve_vm_read: reads the VM's configuration, and sees that PVE could use what it asks for.
  * @vmid: must outlive the result

@@ -531,6 +531,100 @@ test_park (void **state) {
   assert_string_equal (contents, A PARKED B PARKED C PARKED W PARKED);
 }
 
+/* ---- post-start ---- */
+
+/* QEMU of VM 101 runs, and has these IOMMU groups open. */
+static void
+run_qemu (Test *t, const char *open_files) {
+  g_auto (GStrv) files = g_strsplit (open_files, " ", -1);
+
+  fixture_add_process (
+      t->fx, 4711, "/usr/bin/kvm -id 101 -pidfile /var/run/qemu-server/101.pid -device vfio-pci,host=" C ",id=hostpci1",
+      open_files);
+  fixture_write (t->fx, "/run/qemu-server/101.pid", "4711\n");
+  for (char **file = files; *file; file++) {
+    g_autofree char *inside = g_strconcat (*file, "/open", NULL);
+
+    /* A folder cannot be opened for writing either. */
+    if (g_str_has_prefix (*file, "/dev/vfio/"))
+      fixture_write (t->fx, inside, "%s", "");
+  }
+}
+
+/* What PVE took is what the VM has by the ledger, too: in the slot of the VF that it stands for. */
+static void
+test_took_another (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci0: mapping=lan\nhostpci1: mapping=lan\n");
+  run (t, "101", "pre-start");
+  run_qemu (t, "/dev/null /dev/vfio/10 /dev/vfio/12");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "hostpci0=" A " hostpci1=" C);
+  assert_reserved (t, "1..-");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "hostpci0=" A " hostpci1=" C);
+  fixture_remove (t->fx, "/proc/4711");
+  fixture_remove (t->fx, "/dev/vfio");
+  run (t, "101", "post-stop");
+  assert_leases (t, "101", "");
+  assert_reserved (t, "....");
+}
+
+static void
+test_took_none (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci0: mapping=lan\n");
+  run (t, "101", "pre-start");
+  run_qemu (t, "/dev/null");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "");
+  assert_reserved (t, "...-");
+}
+
+/* One of another pool besides, which no slot of the VM asked for. */
+static void
+test_took_more (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci0: mapping=lan\n");
+  run (t, "101", "pre-start");
+  run_qemu (t, "/dev/vfio/10 /dev/vfio/20");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "hostpci0=" A " taken1=" W);
+}
+
+/* What is another's stays his; that PVE gave it away is told, and fails nothing. */
+static void
+test_took_anothers (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci0: mapping=lan\n");
+  vm (t, "102", "hostpci0: mapping=lan\n");
+  run (t, "101", "pre-start");
+  run (t, "102", "pre-start");
+  run_qemu (t, "/dev/vfio/11");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "");
+  assert_leases (t, "102", "hostpci0=" B);
+}
+
+/* QEMU has ended, or its files cannot be seen: nothing is concluded, and nothing fails. */
+static void
+test_took_unknown (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci0: mapping=lan\n");
+  run (t, "101", "pre-start");
+  run (t, "101", "post-start");
+  run_qemu (t, "/dev/vfio/10");
+  fixture_remove (t->fx, "/proc/4711/fd");
+  run (t, "101", "post-start");
+  assert_leases (t, "101", "hostpci0=" A);
+  assert_reserved (t, "1..-");
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
@@ -552,6 +646,11 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_unwritable_reservations, setup, teardown),
     cmocka_unit_test_setup_teardown (test_reserved_for_another, setup, teardown),
     cmocka_unit_test_setup_teardown (test_park, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_took_another, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_took_none, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_took_more, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_took_anothers, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_took_unknown, setup, teardown),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

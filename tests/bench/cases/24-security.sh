@@ -168,6 +168,7 @@ check "... and given back" "$hookscript" 101 post-stop
 "$hookscript" --root etc 101 pre-start 2>/dev/null
 is "... a folder that is relative to nobody knows what is refused" "$?" 64
 is "... free" "$(state)" free
+systemctl stop vfpool-pve.service
 rm -rf /etc/pve
 
 # --- Files that others can write ------------------------------------------------------------------------------------
@@ -255,6 +256,7 @@ exposure() { systemd-analyze security --no-pager "$1.service" 2>/dev/null | sed 
 # What is left is what the work is: root, VFIO, modules, netlink, other processes.
 is "the agent's exposure is 3.0 at most" "$(($(exposure vfpool-agent) <= 30))" 1
 is "that of vfpool.service 3.5" "$(($(exposure vfpool) <= 35))" 1
+is "that of vfpool-pve.service 3.5" "$(($(exposure vfpool-pve) <= 35))" 1
 pid=$(systemctl show -P MainPID vfpool-agent.service)
 like "the agent has four capabilities" "$(<"/proc/$pid/status")" "CapEff:[[:space:]]*$agents"
 like "... and a filter on its calls" "$(<"/proc/$pid/status")" "Seccomp:[[:space:]]*2"
