@@ -258,18 +258,30 @@ add_devices (VfpoolRequest *request, const xmlNode *domain, GError **error) {
   return TRUE;
 }
 
+/* Of the domain @xml, empty. */
+static VfpoolRequest *
+begin_request (const DomainXml *xml, GError **error) {
+  g_autofree char *uuid = domain_xml_get_uuid (xml, error);
+  g_autofree char *name = domain_xml_get_name (xml);
+
+  return uuid ? vfpool_request_new (VFPOOL_GUEST_LIBVIRT, uuid, name, error) : NULL;
+}
+
 VfpoolRequest *
 domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **error) {
   const xmlNode *domain = domain_xml_root (xml);
-  g_autofree char *uuid = domain_xml_get_uuid (xml, error);
-  g_autofree char *name = domain_xml_get_name (xml);
-  g_autoptr (VfpoolRequest) request = NULL;
+  g_autoptr (VfpoolRequest) request = begin_request (xml, error);
 
-  if (!uuid || !(request = vfpool_request_new (VFPOOL_GUEST_LIBVIRT, uuid, name, error)))
-    return NULL;
-  if (!add_metadata (request, domain, error) || (with_addresses && !add_devices (request, domain, error)))
+  if (!request || !add_metadata (request, domain, error) || (with_addresses && !add_devices (request, domain, error)))
     return NULL;
   if (!vfpool_request_is_empty (request))
     domain_numa_read (request, domain);
   return g_steal_pointer (&request);
+}
+
+VfpoolRequest *
+domain_request_new_of_devices (const DomainXml *xml, GError **error) {
+  g_autoptr (VfpoolRequest) request = begin_request (xml, error);
+
+  return request && add_devices (request, domain_xml_root (xml), error) ? g_steal_pointer (&request) : NULL;
 }

@@ -19,3 +19,8 @@
  *   VFPOOL_ERROR_BAD_INPUT.
  */
 VfpoolRequest *domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **error);
+
+/**
+ * domain_request_new_of_devices: the same of the host devices alone: what a guest that runs has, by its live XML.
+ */
+VfpoolRequest *domain_request_new_of_devices (const DomainXml *xml, GError **error);

@@ -2,6 +2,7 @@
 /* Plugs a leased VF into a running guest. */
 #pragma once
 
+#include "domain-xml.h"
 #include "vfpool.h"
 
 #include <libvirt/libvirt.h>
@@ -13,3 +14,6 @@
  * Returns: FALSE with VFPOOL_ERROR_KERNEL, the message giving libvirt's reason.
  */
 gboolean attach_lease (virDomainPtr domain, const VfpoolLease *lease, gboolean *attached, GError **error);
+
+/* The XML of @domain as it runs, for domain_xml_free(); NULL: VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_BAD_INPUT. */
+DomainXml *attach_live_xml (virDomainPtr domain, GError **error);
