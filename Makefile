@@ -44,7 +44,7 @@ COMMAND_PKGS := glib-2.0 libxml-2.0 libvirt
 AGENT_PKGS := glib-2.0 libxml-2.0 libvirt libvirt-glib-1.0 libsystemd
 PVE_PKGS := glib-2.0
 CLI_PKGS := glib-2.0 json-glib-1.0 libpci
-TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) cmocka)
+TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) libsystemd cmocka)
 ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(CLI_PKGS) libkmod)
 
 GOALS_WITHOUT_BUILD := help clean distclean deps format
@@ -58,20 +58,21 @@ HARDEN_PROBED := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranc
   -ftrivial-auto-var-init=zero,$(call probe,$(flag))) \
   $(or $(call probe,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 endif
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Itests/unit -I. -I$(dir $(FOLDERS)) $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ilib -Icommon -Ihook -Ilibvirt-plugin -Itests/unit -I. -I$(dir $(FOLDERS)) $(PKG_CFLAGS) -DVFPOOL_VERSION='"$(VERSION)"'
 
 # The library quotes in messages, reads lists of numbers and guesses what was meant as the programs do.
 LIB_SRC := $(wildcard lib/*.c) common/nearest.c common/numbers.c common/printable.c
 COMMON_SRC := $(wildcard common/*.c)
 HOOK_SRC := $(wildcard hook/*.c)
-AGENT_SRC := $(wildcard libvirt-plugin/*.c)
+# What plugs devices into a libvirt guest reads its XML as the hook does.
+AGENT_SRC := $(wildcard libvirt-plugin/*.c) $(filter-out %/main.c,$(HOOK_SRC))
 COMMAND_SRC := $(wildcard libvirt-command/*.c)
 PVE_SRC := $(wildcard pve-hookscript/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TEST_SRC := $(wildcard tests/unit/test-*.c)
 
 # What the program that speaks to libvirt shares with others: the domain's XML, the attaching, and the output.
-COMMAND_PARTS := $(filter-out %/main.c,$(HOOK_SRC)) libvirt-plugin/attach.c cli/output.c
+COMMAND_PARTS := $(filter-out %/main.c,$(HOOK_SRC)) libvirt-plugin/attach.c libvirt-plugin/live-xml.c cli/output.c
 
 # Where things will lie, for those who have to know; written anew only when it changed, because PREFIX may be another one now.
 FOLDERS := $(B)/include/folders.h
@@ -141,8 +142,9 @@ $(B)/pve-hookscript: $(call obj,$(PVE_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
 
 # ---- tests ----
 
-# What a unit test is linked with: the library and all testable parts of the programs (the agent needs a daemon to test).
-TEST_PARTS := $(LIB_SRC) $(COMMON_SRC) $(filter-out %/main.c,$(HOOK_SRC) $(PVE_SRC) $(CLI_SRC))
+# What a unit test is linked with: the library and all testable parts of the programs (most of the agent needs a daemon to test).
+AGENT_PARTS := $(addprefix libvirt-plugin/,again.c journal.c live-xml.c trim.c watch.c worker.c)
+TEST_PARTS := $(LIB_SRC) $(COMMON_SRC) $(AGENT_PARTS) $(filter-out %/main.c,$(HOOK_SRC) $(PVE_SRC) $(CLI_SRC))
 
 TEST_HELPERS := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))
 

@@ -37,9 +37,10 @@ static const char *const policy_attributes[] = { "numa", "placement", "anti-affi
 typedef struct {
   VfpoolRequest *request;
   const xmlNode *domain;
-  GPtrArray *devices;   /* of DomainDevice; those that are not dealt with yet */
-  gboolean is_incoming; /* the addresses of its devices are another host's, or of another time */
-  DomainPoolOf pool_of; /* of an incoming domain's devices */
+  GPtrArray *devices;    /* of DomainDevice; those that are not dealt with yet */
+  gboolean devices_only; /* the metadata is not looked at */
+  gboolean is_incoming;  /* the addresses of its devices are another host's, or of another time */
+  DomainPoolOf pool_of;  /* of an incoming domain's devices */
   gpointer pool_of_data;
   GPtrArray *whole_slots; /* of char*: slots of devices that asked for all functions */
 } Reader;
@@ -366,7 +367,7 @@ read_domain (const DomainXml *xml, Reader *reader, GError **error) {
   reader->request = request;
   reader->domain = domain_xml_root (xml);
   reader->whole_slots = whole_slots;
-  if (!add_metadata (reader, error) || !add_devices (reader, error))
+  if ((!reader->devices_only && !add_metadata (reader, error)) || !add_devices (reader, error))
     return NULL;
   if (!vfpool_request_is_empty (request))
     domain_numa_read (request, reader->domain);
@@ -387,4 +388,11 @@ domain_request_new_incoming (const DomainXml *xml, DomainPoolOf pool_of, gpointe
   return devices ? read_domain (
              xml, &(Reader){ .devices = devices, .is_incoming = TRUE, .pool_of = pool_of, .pool_of_data = data }, error)
                  : NULL;
+}
+
+VfpoolRequest *
+domain_request_new_of_devices (const DomainXml *xml, GError **error) {
+  g_autoptr (GPtrArray) devices = domain_devices_read (xml, error);
+
+  return devices ? read_domain (xml, &(Reader){ .devices = devices, .devices_only = TRUE }, error) : NULL;
 }

@@ -35,3 +35,8 @@ typedef const char *(*DomainPoolOf) (gpointer data, const char *bdf);
  * Returns: as domain_request_new().
  */
 VfpoolRequest *domain_request_new_incoming (const DomainXml *xml, DomainPoolOf pool_of, gpointer data, GError **error);
+
+/**
+ * domain_request_new_of_devices: the same of the host devices alone: what a guest that runs has, by its live XML.
+ */
+VfpoolRequest *domain_request_new_of_devices (const DomainXml *xml, GError **error);

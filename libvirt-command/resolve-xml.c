@@ -7,7 +7,7 @@
 #include "resolve-xml.h"
 
 #include "devices.h"
-#include "libvirt-plugin/attach.h"
+#include "live-xml.h"
 
 #include <libxml/parser.h>
 #include <string.h>
@@ -44,7 +44,8 @@ get_devices (DomainXml *xml) {
 static gboolean
 add_device (xmlNode *devices, const VfpoolLease *lease, GError **error) {
   g_autofree char *alias = devices_alias_of_slot (vfpool_lease_get_slot (lease));
-  g_autofree char *text = attach_device_xml (vfpool_lease_get_address (lease), alias);
+  g_autofree char *teaming = live_xml_teaming (devices->doc, vfpool_lease_get_slot (lease));
+  g_autofree char *text = live_xml_hostdev (vfpool_lease_get_address (lease), alias, teaming);
   xmlNode *device = NULL;
 
   if (text && xmlParseInNodeContext (devices, text, (int)strlen (text), XML_PARSE_NONET, &device) == XML_ERR_OK) {

@@ -2,12 +2,10 @@
 /* Plugs a leased VF into a running guest. */
 #pragma once
 
+#include "domain-xml.h"
 #include "vfpool.h"
 
 #include <libvirt/libvirt.h>
-
-/* The device that is plugged in for the VF at @bdf, as XML, for g_free(); NULL: @bdf is no address. */
-char *attach_device_xml (const char *bdf, const char *alias);
 
 /**
  * attach_lease: makes sure that @domain, which runs, has the VF of @lease.
@@ -16,3 +14,6 @@ char *attach_device_xml (const char *bdf, const char *alias);
  * Returns: FALSE with VFPOOL_ERROR_KERNEL, the message giving libvirt's reason.
  */
 gboolean attach_lease (virDomainPtr domain, const VfpoolLease *lease, gboolean *attached, GError **error);
+
+/* The XML of @domain as it runs, for domain_xml_free(); NULL: VFPOOL_ERROR_KERNEL, VFPOOL_ERROR_BAD_INPUT. */
+DomainXml *attach_live_xml (virDomainPtr domain, GError **error);
