@@ -150,7 +150,6 @@ explains_bad_lines (void **state G_GNUC_UNUSED) {
     { "pve maping lan", "'pve' needs a second word: expected one of 'pve mapping'\n" },
     { "pve mapping", "'pve mapping' needs POOL\nusage: vfpool pve mapping [--apply] POOL" },
     { "pve mapping lan wan", "'pve mapping' does not know what to do with 'wan'\n" },
-    { "help pve mapping x", "'help' does not know what to do with 'x'\n" },
     { "status --json=yes", "--json takes no value, but 'yes' was given\n" },
     { "status -j", "'status' has no option -j: options are written out" },
     { "up -- now", "'up' has no option --" },

@@ -118,7 +118,7 @@ write_mappings (Node *node) {
 
     fixture_write (node->fx, vendor, "0x8086\n");
     fixture_write (node->fx, device, "0x0001\n");
-    line = pve_map_line (node->paths, vfs[i].address);
+    line = pve_map_line (node->paths, vfs[i].address, NULL);
     if (i == 0 || strcmp (vfs[i].pool, vfs[i - 1].pool) != 0)
       g_string_append_printf (text, "%s%s\n", i ? "\n" : "", vfs[i].pool);
     g_string_append_printf (text, "\t%s\n", line);
