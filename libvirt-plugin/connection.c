@@ -62,6 +62,16 @@ info (const char *message) {
   journal_say (VFPOOL_MESSAGE_INFO, &about_connection, "%s", message);
 }
 
+void
+connection_expect (virConnectPtr libvirt) {
+  virConnectSetKeepAlive (libvirt, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+}
+
+void
+connection_rest (virConnectPtr libvirt) {
+  virConnectSetKeepAlive (libvirt, 0, 0);
+}
+
 /* ---- Events, in the main loop ---- */
 
 typedef struct {
@@ -74,9 +84,9 @@ domain_task (gpointer data) {
   const DomainTask *task = data;
   virConnectPtr libvirt = virDomainGetConnect (task->domain);
 
-  virConnectSetKeepAlive (libvirt, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+  connection_expect (libvirt);
   task->func (task->domain);
-  virConnectSetKeepAlive (libvirt, 0, 0);
+  connection_rest (libvirt);
 }
 
 static void
@@ -227,8 +237,10 @@ open_connection (Connection *self) {
   for (int i = 0; i < N_CALLBACKS; i++)
     self->callbacks[i] = -1;
   self->libvirt = virConnectOpen (URI);
-  return self->libvirt && virConnectRegisterCloseCallback (self->libvirt, on_close, self, NULL) == 0
-         && register_events (self);
+  if (!self->libvirt)
+    return FALSE;
+  connection_expect (self->libvirt);
+  return virConnectRegisterCloseCallback (self->libvirt, on_close, self, NULL) == 0 && register_events (self);
 }
 
 static void
@@ -278,6 +290,7 @@ try_to_connect (gpointer data) {
   info ("connected to libvirt (" URI ")");
   sd_notify (0, "STATUS=Connected to libvirt (" URI ")");
   survey (self);
+  connection_rest (self->libvirt);
 }
 
 /* A registered callback holds a reference to the connection; deregistering drops it even when the daemon is gone. */

@@ -12,6 +12,7 @@
 
 #include "again.h"
 #include "attach.h"
+#include "connection.h"
 #include "domain-request.h"
 #include "journal.h"
 
@@ -229,14 +230,21 @@ guests_attach (virDomainPtr domain) {
 static void
 attach_again (const char *uuid, gpointer data G_GNUC_UNUSED) {
   virConnectPtr connection = get_connection (connection_data);
-  virDomainPtr domain = connection ? virDomainLookupByUUIDString (connection, uuid) : NULL;
+  virDomainPtr domain;
 
+  if (!connection) {
+    again_forget (again, uuid);
+    return;
+  }
+  connection_expect (connection);
+  domain = virDomainLookupByUUIDString (connection, uuid);
   if (domain && virDomainIsActive (domain) == 1)
     try_to_attach (domain);
   else
     again_forget (again, uuid);
   if (domain)
     virDomainFree (domain);
+  connection_rest (connection);
 }
 
 /* ---- Plugged in and pulled out ---- */
