@@ -135,7 +135,7 @@ $(B)/pve-hookscript: $(call obj,$(PVE_SRC) $(COMMON_SRC)) | $(B)/libvfpool.so
 # ---- tests ----
 
 # What a unit test is linked with: the library and all testable parts of the programs (most of the agent needs a daemon to test).
-AGENT_PARTS := $(addprefix libvirt-plugin/,live-xml.c)
+AGENT_PARTS := $(addprefix libvirt-plugin/,again.c journal.c live-xml.c trim.c watch.c worker.c)
 TEST_PARTS := $(LIB_SRC) $(COMMON_SRC) $(AGENT_PARTS) $(filter-out %/main.c,$(HOOK_SRC) $(PVE_SRC) $(CLI_SRC))
 
 TEST_HELPERS := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c))

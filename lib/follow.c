@@ -43,7 +43,7 @@ typedef struct {
   const GPtrArray *before;
   gboolean with_first;
   VfpoolHost *host;
-  GHashTable *holders; /* IOMMU group -> PID */
+  GHashTable *holders; /* IOMMU group -> PID; NULL: not looked for yet */
   GError *first;       /* of the failures */
 } Follow;
 
@@ -81,12 +81,20 @@ has_of_group (const Follow *f, int group) {
   return FALSE;
 }
 
+/* Who has @function open, or 0: nobody. Looking through /proc costs something, and mostly there is nothing to look for. */
+static int
+find_holder (Follow *f, const VfpoolFunction *function) {
+  if (function->iommu_group < 0)
+    return 0;
+  if (!f->holders)
+    f->holders = vfpool_holder_scan (f->self->root);
+  return GPOINTER_TO_INT (g_hash_table_lookup (f->holders, GINT_TO_POINTER (function->iommu_group)));
+}
+
 /* The process of the guest that has @function open; 0: it has not. */
 static int
-find_process (const Follow *f, const VfpoolFunction *function) {
-  int pid = function->iommu_group < 0
-                ? 0
-                : GPOINTER_TO_INT (g_hash_table_lookup (f->holders, GINT_TO_POINTER (function->iommu_group)));
+find_process (Follow *f, const VfpoolFunction *function) {
+  int pid = find_holder (f, function);
   g_autofree char *id = NULL, *name = NULL;
   VfpoolGuestKind kind;
 
@@ -199,8 +207,7 @@ follow_device (Follow *f, const VfpoolSlot *slot) {
 gboolean
 vfpool_follow (Vfpool *self, const VfpoolRequest *has, const GPtrArray *before, gboolean with_first, GError **error) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
-  Follow f = { self, has, before, with_first, host, holders, NULL };
+  Follow f = { self, has, before, with_first, host, NULL, NULL };
 
   for (guint i = 0; i < before->len; i++)
     release_if_gone (&f, g_ptr_array_index (before, i));
@@ -209,6 +216,7 @@ vfpool_follow (Vfpool *self, const VfpoolRequest *has, const GPtrArray *before, 
     if (slot->address && !is_known (&f, slot->address))
       follow_device (&f, slot);
   }
+  g_clear_pointer (&f.holders, g_hash_table_unref);
   if (f.first)
     g_propagate_error (error, f.first);
   return !f.first;

@@ -104,3 +104,8 @@ gboolean
 vfpool_lease_is_attached (const VfpoolLease *self) {
   return self->is_attached;
 }
+
+const char *
+vfpool_lease_get_reason (const VfpoolLease *self) {
+  return self->reason;
+}

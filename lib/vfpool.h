@@ -287,6 +287,9 @@ gint64 vfpool_lease_get_since (const VfpoolLease *self);    /* when acquired, mi
  */
 gboolean vfpool_lease_is_by_pool (const VfpoolLease *self);
 
+/** vfpool_lease_get_reason: Returns: (nullable): why it is quarantined, or what vfpool_set_problem() said of it. */
+const char *vfpool_lease_get_reason (const VfpoolLease *self);
+
 /** vfpool_lease_is_attached: Returns: whether the guest was seen to have the device, by vfpool_follow(), since it acquired. */
 gboolean vfpool_lease_is_attached (const VfpoolLease *self);
 

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libvirt tells of guests that start and stop while somebody is connected; of what happened before it tells nothing. So
- * on each connection the events are registered first, then the running guests are listed and the ledger is reconciled:
- * what falls in between is seen twice, and everything that is done for a guest may be done twice.
+ * libvirt tells of guests that start and stop, and of devices that come and go, while somebody is connected; of what happened
+ * before it tells nothing. So on each connection the events are registered first, then the running guests are listed and the
+ * ledger is reconciled: what falls in between is seen twice, and everything that is done for a guest may be done twice.
  *
  * libvirt's callbacks arrive in the main loop and do no more than push a task; the connection itself belongs to the
  * worker's thread.
+ *
+ * Nothing is asked for while nothing happens. A daemon that ends closes the connection; one that comes makes a socket, which is
+ * watched for (watch.h). That a daemon hangs matters only to who waits for it: so keep-alive messages are sent only while a task
+ * is being done. (The daemon sends some of its own, if it is not told otherwise: keepalive_interval in its configuration.)
  */
 #include "connection.h"
 
+#include "again.h"
 #include "guests.h"
+#include "journal.h"
 #include "printable.h"
-#include "report.h"
+#include "watch.h"
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -19,8 +25,8 @@
 
 #define URI "qemu:///system" /* libvirtd's or virtqemud's socket, whichever there is */
 
-#define RETRY_FIRST_S 1
-#define RETRY_MAX_S 10
+/* Should the watching have missed something. */
+#define RETRY_MAX_S 300
 
 /* A daemon that hangs is given up after 5 + 3 * 5 s. */
 #define KEEPALIVE_INTERVAL_S 5
@@ -30,54 +36,92 @@
  * start: 120 s, if not configured otherwise. After that time nobody else would look again. */
 #define SECOND_LOOK_S 180
 
+enum {
+  LIFECYCLE,
+  DEVICE_ADDED,
+  DEVICE_REMOVED,
+  N_CALLBACKS,
+};
+
 struct _Connection {
   Worker *worker;
   virConnectPtr libvirt; /* NULL: not connected */
-  int callback;          /* of the lifecycle events */
+  int callbacks[N_CALLBACKS];
+  Watch *watch;
+  GSource *retry; /* NULL: nothing is planned */
   guint retry_s;
   gboolean complained;
 };
+
+static const JournalSubject about_connection = { "connect", NULL, NULL, 0 };
 
 static void try_to_connect (gpointer data);
 
 static void
 info (const char *message) {
-  report_message (VFPOOL_MESSAGE_INFO, message, GINT_TO_POINTER (TRUE));
+  journal_say (VFPOOL_MESSAGE_INFO, &about_connection, "%s", message);
+}
+
+void
+connection_expect (virConnectPtr libvirt) {
+  virConnectSetKeepAlive (libvirt, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+}
+
+void
+connection_rest (virConnectPtr libvirt) {
+  virConnectSetKeepAlive (libvirt, 0, 0);
 }
 
 /* ---- Events, in the main loop ---- */
 
+typedef struct {
+  virDomainPtr domain;
+  void (*func) (virDomainPtr domain);
+} DomainTask;
+
 static void
-attach_task (gpointer domain) {
-  guests_attach (domain);
+domain_task (gpointer data) {
+  const DomainTask *task = data;
+  virConnectPtr libvirt = virDomainGetConnect (task->domain);
+
+  connection_expect (libvirt);
+  task->func (task->domain);
+  connection_rest (libvirt);
 }
 
 static void
-release_task (gpointer domain) {
-  guests_release (domain);
+domain_task_free (gpointer data) {
+  DomainTask *task = data;
+
+  virDomainFree (task->domain);
+  g_free (task);
 }
 
 static void
-free_domain (gpointer domain) {
-  virDomainFree (domain);
+push_domain (Connection *self, virDomainPtr domain, void (*func) (virDomainPtr domain)) {
+  DomainTask *task = g_new (DomainTask, 1);
+
+  virDomainRef (domain);
+  *task = (DomainTask){ domain, func };
+  worker_push (self->worker, domain_task, task, domain_task_free);
 }
 
 /* A guest that comes by migration is reported as started when its memory is still on the way; it can be given a device
  * when it resumes. */
 static void
 on_lifecycle (virConnectPtr libvirt G_GNUC_UNUSED, virDomainPtr domain, int event, int detail, void *data) {
-  Connection *self = data;
-  WorkerFunc task = NULL;
-
   if (event == VIR_DOMAIN_EVENT_STARTED
       || (event == VIR_DOMAIN_EVENT_RESUMED && detail == VIR_DOMAIN_EVENT_RESUMED_MIGRATED))
-    task = attach_task;
+    push_domain (data, domain, guests_attach);
   else if (event == VIR_DOMAIN_EVENT_STOPPED || event == VIR_DOMAIN_EVENT_CRASHED)
-    task = release_task;
-  if (!task)
-    return;
-  virDomainRef (domain);
-  worker_push (self->worker, task, domain, free_domain);
+    push_domain (data, domain, guests_release);
+}
+
+/* Host devices are called hostdevN by libvirt, also those of an <interface>, or ua-NAME by who plugged them in. */
+static void
+on_device (virConnectPtr libvirt G_GNUC_UNUSED, virDomainPtr domain, const char *alias, void *data) {
+  if (g_str_has_prefix (alias, "hostdev") || g_str_has_prefix (alias, "ua-"))
+    push_domain (data, domain, guests_follow);
 }
 
 typedef struct {
@@ -136,6 +180,21 @@ on_retry (gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
+static void
+retry_from_start (gpointer data) {
+  Connection *self = data;
+
+  self->retry_s = 0;
+  try_to_connect (self);
+}
+
+static void
+on_socket (gpointer data) {
+  Connection *self = data;
+
+  worker_push (self->worker, retry_from_start, self, NULL);
+}
+
 /* ---- Connecting, in the worker's thread ---- */
 
 /* Reconciled before anything is attached: a lease of an earlier boot may be another guest's VF by now. */
@@ -146,7 +205,7 @@ survey (Connection *self) {
 
   guests_reconcile ();
   for (int i = 0; i < n; i++) {
-    guests_attach (domains[i]);
+    push_domain (self, domains[i], guests_catch_up);
     virDomainFree (domains[i]);
   }
   free (domains);
@@ -154,31 +213,65 @@ survey (Connection *self) {
 }
 
 static gboolean
+register_events (Connection *self) {
+  static const struct {
+    int event;
+    virConnectDomainEventGenericCallback func;
+  } events[N_CALLBACKS] = {
+    [LIFECYCLE] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle) },
+    [DEVICE_ADDED] = { VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
+    [DEVICE_REMOVED] = { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
+  };
+  gboolean ok = TRUE;
+
+  for (int i = 0; i < N_CALLBACKS; i++) {
+    self->callbacks[i] =
+        ok ? virConnectDomainEventRegisterAny (self->libvirt, NULL, events[i].event, events[i].func, self, NULL) : -1;
+    ok = self->callbacks[i] >= 0;
+  }
+  return ok;
+}
+
+static gboolean
 open_connection (Connection *self) {
-  self->callback = -1;
+  for (int i = 0; i < N_CALLBACKS; i++)
+    self->callbacks[i] = -1;
   self->libvirt = virConnectOpen (URI);
-  if (!self->libvirt || virConnectSetKeepAlive (self->libvirt, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT) < 0
-      || virConnectRegisterCloseCallback (self->libvirt, on_close, self, NULL) < 0)
+  if (!self->libvirt)
     return FALSE;
-  self->callback = virConnectDomainEventRegisterAny (self->libvirt, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                                     VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle), self, NULL);
-  return self->callback >= 0;
+  connection_expect (self->libvirt);
+  return virConnectRegisterCloseCallback (self->libvirt, on_close, self, NULL) == 0 && register_events (self);
+}
+
+static void
+plan_retry (Connection *self) {
+  self->retry_s = again_next_pause (self->retry_s, RETRY_MAX_S);
+  self->retry = g_timeout_source_new_seconds (self->retry_s);
+  g_source_set_callback (self->retry, on_retry, self, NULL);
+  g_source_attach (self->retry, NULL);
+}
+
+static void
+forget_retry (Connection *self) {
+  if (!self->retry)
+    return;
+  g_source_destroy (self->retry);
+  g_clear_pointer (&self->retry, g_source_unref);
 }
 
 static void
 retry_later (Connection *self) {
-  g_autofree char *message =
-      g_strdup_printf ("no connection to libvirt (" URI "): %s; trying again every %d s at the latest",
-                       virGetLastErrorMessage (), RETRY_MAX_S);
-  g_autofree char *status = printable_copy (message, G_MAXSIZE); /* a line feed would end the field, and begin another */
+  g_autofree char *message = g_strdup_printf (
+      "no connection to libvirt (" URI "): %s; connecting when its socket appears", virGetLastErrorMessage ());
+  g_autofree char *status =
+      printable_copy (message, G_MAXSIZE); /* a line feed would end the field, and begin another */
 
   if (!self->complained)
-    report_message (VFPOOL_MESSAGE_WARNING, message, NULL);
+    journal_say (VFPOOL_MESSAGE_WARNING, &about_connection, "%s", message);
   self->complained = TRUE;
   sd_notifyf (0, "STATUS=%s", status);
   connection_end (self);
-  g_timeout_add_seconds (self->retry_s, on_retry, self);
-  self->retry_s = MIN (self->retry_s * 2, RETRY_MAX_S);
+  plan_retry (self);
 }
 
 static void
@@ -187,15 +280,17 @@ try_to_connect (gpointer data) {
 
   if (self->libvirt)
     return;
+  forget_retry (self);
   if (!open_connection (self)) {
     retry_later (self);
     return;
   }
-  self->retry_s = RETRY_FIRST_S;
+  self->retry_s = 0;
   self->complained = FALSE;
   info ("connected to libvirt (" URI ")");
   sd_notify (0, "STATUS=Connected to libvirt (" URI ")");
   survey (self);
+  connection_rest (self->libvirt);
 }
 
 /* A registered callback holds a reference to the connection; deregistering drops it even when the daemon is gone. */
@@ -205,11 +300,18 @@ connection_end (gpointer connection) {
 
   if (!self->libvirt)
     return;
-  if (self->callback >= 0)
-    virConnectDomainEventDeregisterAny (self->libvirt, self->callback);
+  guests_forget ();
+  for (int i = 0; i < N_CALLBACKS; i++)
+    if (self->callbacks[i] >= 0)
+      virConnectDomainEventDeregisterAny (self->libvirt, self->callbacks[i]);
   virConnectUnregisterCloseCallback (self->libvirt, on_close);
   virConnectClose (self->libvirt);
   self->libvirt = NULL;
+}
+
+static virConnectPtr
+get_libvirt (gpointer data) {
+  return ((Connection *)data)->libvirt;
 }
 
 Connection *
@@ -217,7 +319,8 @@ connection_start (Worker *worker) {
   Connection *self = g_new0 (Connection, 1);
 
   self->worker = worker;
-  self->retry_s = RETRY_FIRST_S;
+  self->watch = watch_start ("", on_socket, self);
+  guests_begin (worker, get_libvirt, self);
   worker_push (worker, try_to_connect, self, NULL);
   return self;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vfpool-agent, a systemd service: does what libvirt's hook cannot. A hook must not call libvirt; so the agent, a
- * client of libvirt like any other, attaches the VFs that a guest asked for by pool when the guest has started,
- * releases what the hook did not when it has stopped, and reconciles ledger and kernel whenever it (re)connects.
+ * client of libvirt like any other, attaches the VFs that a guest asked for by pool when the guest has started, has the ledger
+ * follow what is plugged in and pulled out while it runs, releases what the hook did not when it has stopped, and reconciles
+ * ledger and kernel whenever it (re)connects.
  *
  * It is ready when its main loop runs, with or without libvirt there. It owns nothing: killed at any point, the next
- * one finds in the ledger and in libvirt all that it needs. Its log is stderr, which is the journal.
+ * one finds in the ledger and in libvirt all that it needs. Its log is the journal, or stderr.
  */
 #include "connection.h"
+#include "journal.h"
 #include "process.h"
 #include "report.h"
 #include "worker.h"
@@ -55,10 +57,11 @@ drop_libvirt_error (void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED) {
 
 int
 main (int argc, char **argv G_GNUC_UNUSED) {
-  static const char *const kept_variables[] = { "NOTIFY_SOCKET", NULL };
+  static const char *const kept_variables[] = { "NOTIFY_SOCKET", "JOURNAL_STREAM", NULL };
   Agent agent = { 0 };
 
   process_clean_environment (kept_variables);
+  journal_begin ();
   if (argc > 1) {
     g_autoptr (GError) error = g_error_new_literal (VFPOOL_ERROR, VFPOOL_ERROR_USAGE,
                                                     "vfpool-agent takes no arguments: start vfpool-agent.service");

@@ -2,9 +2,12 @@
 /*
  * Attaching a device takes libvirt about a second, connecting to a dead daemon longer. The thread here does that, while
  * the main loop keeps reading libvirt's events and answering its keep-alive. One thread, so that what is done for a
- * guest is done in the order of its events, and the library's handle, which is not thread-safe, needs no lock.
+ * guest is done in the order of its events, and the library's handle, which is not thread-safe, needs no lock. When there is
+ * nothing more to do, there will be nothing for long.
  */
 #include "worker.h"
+
+#include "trim.h"
 
 typedef struct {
   WorkerFunc func;
@@ -33,6 +36,8 @@ run (gpointer data) {
       task->func (task->data);
     if (task->destroy)
       task->destroy (task->data);
+    if (g_async_queue_length (self->tasks) <= 0)
+      trim_memory ();
   }
   g_idle_add (self->done, self->done_data);
   return NULL;

@@ -51,4 +51,11 @@ row "vfpool acquire, VF parked on vfio-pci" "$parked_us"
 row "vfpool release" "$release_us"
 row "driverctl set-override" "$driverctl_us"
 row "virsh nodedev-detach" "$virsh_us"
+
+# What the agent takes of the host's memory when it is connected to libvirt; most of it is libraries, which libvirt's daemon has
+# in memory, too: its own share is the proportional one.
+agent=$(systemctl show -P MainPID vfpool-agent.service)
+awk '/^Rss:/ { rss = $2 } /^Pss:/ { pss = $2 }
+  END { printf "vfpool-agent, connected: %.1f MiB resident, its proportional share %.1f MiB\n", rss / 1024, pss / 1024 }' \
+  "/proc/$agent/smaps_rollup"
 awk -v a="$acquire_us" -v f="$floor_us" 'BEGIN { printf "acquire: %.2f x (start + writes)\n", a / f }'
