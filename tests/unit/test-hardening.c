@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const programs[] = { "build/vfpool", "build/libvirt-hook", "build/vfpool-agent",
-                                        "build/pve-hookscript" };
+                                        "build/vfpool-libvirt", "build/pve-hookscript" };
 #define LIBRARY "build/libvfpool.so.0"
 
 static char *
