@@ -9,7 +9,7 @@
  *     pre-start had written             failed, or of the VM, and at no other time)
  *   nothing of both                   it may be about to start: vfpool_reconcile() gives back when its start-grace is over, which
  *                                       is when the next look is due
- *   it is being given back            by post-stop, whose end is waited for; or taken over when that died
+ *   it is being given back            left to post-stop; vfpool_reconcile() takes over when that has died
  *
  * Only what was read is given back: a VM that was started again meanwhile has leases of a later moment, and keeps them. For the
  * same reason what was seen of a VM counts for leases of that very moment only. What is open is never given back, that is seen
@@ -29,6 +29,10 @@
 #include "qemu.h"
 #include "report.h"
 #include "reservation.h"
+
+/* A hookscript that gives back tells of its end by what it writes; one that is killed does not. So after a time in which it should
+ * be done, in seconds, it is looked after. */
+#define RELEASE_SECONDS 20
 
 /* What was seen of the VM that holds a lease. */
 typedef struct {
@@ -180,8 +184,8 @@ has_ended (Look *look, const VfpoolLease *lease) {
   gboolean handed = is_handed (look, vfpool_lease_get_address (lease), seen);
 
   seen->was_handed |= handed;
-  return !is_running (look, seen)
-         && (seen->pid || (was_handed && !handed) || vfpool_lease_get_state (lease) == VFPOOL_LEASE_RELEASING);
+  return !is_running (look, seen) && vfpool_lease_get_state (lease) == VFPOOL_LEASE_ACTIVE
+         && (seen->pid || (was_handed && !handed));
 }
 
 static void
@@ -207,12 +211,14 @@ release_ended (Look *look, GError **error) {
 
 /* ---- What is left then ---- */
 
-/* When the start-grace of a VM ends that is not seen. */
+/* When the start-grace of a VM ends that is not seen, or somebody else should be done with the lease. */
 static void
-note_grace (Look *look, const VfpoolLease *lease) {
+note_lease (Look *look, const VfpoolLease *lease) {
   gint64 grace = vfpool_lease_grace (look->vfpool, lease);
 
-  if (grace > 0 && !pve_qemu_pid (look->ends->paths, vmid_of (lease)))
+  if (vfpool_lease_get_state (lease) == VFPOOL_LEASE_RELEASING)
+    look_again_after (look->ends, RELEASE_SECONDS * G_USEC_PER_SEC);
+  else if (grace > 0 && !pve_qemu_pid (look->ends->paths, vmid_of (lease)))
     look_again_after (look->ends, grace);
 }
 
@@ -279,7 +285,7 @@ park_ended (Look *look, GError **error) {
     return FALSE;
   for (guint i = 0; i < leases->len; i++)
     if (is_of_vm (g_ptr_array_index (leases, i)))
-      note_grace (look, g_ptr_array_index (leases, i));
+      note_lease (look, g_ptr_array_index (leases, i));
   for (guint i = 0; i < vfs->len; i++)
     if (!g_hash_table_contains (stale, g_ptr_array_index (vfs, i)))
       note_line (look, g_ptr_array_index (vfs, i));

@@ -12,8 +12,8 @@ PveEnds *pve_ends_new (const PvePaths *paths);
 void pve_ends_free (PveEnds *self);
 
 /**
- * pve_ends_look: looks at all VMs and leases once. Takes back what VMs held that have ended, reconciles ledger and kernel, and parks
- * what stands open. What was done and what failed goes to stderr, a failure that stays the same once.
+ * pve_ends_look: looks at all VMs and leases once. Takes back what VMs held that have ended, reconciles ledger and
+ * kernel, and parks what stands open. What was done and what failed goes to stderr; a failure that stays the same, once.
  *
  * Returns: after how many microseconds to look again though nothing happens; -1: not at all.
  */

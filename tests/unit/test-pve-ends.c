@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <glib/gstdio.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -216,6 +217,37 @@ test_lost_pid_file (void **state) {
   assert_over (t);
 }
 
+/* Has the process @pid, started at @start, at work on giving back what is leased. */
+static void
+set_releasing (Test *t, int pid, int start) {
+  g_autofree char *path = g_strconcat (t->fx->root, "/var/lib/vfpool/ledger.db", NULL);
+  g_autofree char *text =
+      g_strdup_printf ("UPDATE lease SET state = 'releasing', worker_pid = %d, worker_start = %d", pid, start);
+  sqlite3 *db;
+
+  assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+  assert_int_equal (sqlite3_exec (db, text, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close (db);
+}
+
+/* post-stop is at it: it is not waited for, since there are other VMs. It is killed: then its work is done for it. */
+static void
+test_release_killed (void **state) {
+  Test *t = *state;
+  gint64 next;
+
+  start_seen (t);
+  kill_qemu (t);
+  fixture_add_process (t->fx, 5000, "pve-hookscript 101 post-stop", NULL);
+  set_releasing (t, 5000, 50000);
+  next = pve_ends_look (t->ends);
+  assert_true (next > 0 && next <= 60 * G_USEC_PER_SEC);
+  assert_leased (t, 1, VFPOOL_LEASE_RELEASING);
+  fixture_remove (t->fx, "/proc/5000");
+  assert_int_equal (pve_ends_look (t->ends), -1);
+  assert_over (t);
+}
+
 /* Somebody else has it open when its guest has ended: then it is nobody's, and stays so. */
 static void
 test_open (void **state) {
@@ -291,6 +323,7 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_service_came_late, setup, teardown),
     cmocka_unit_test_setup_teardown (test_started_again, setup, teardown),
     cmocka_unit_test_setup_teardown (test_lost_pid_file, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_release_killed, setup, teardown),
     cmocka_unit_test_setup_teardown (test_open, setup, teardown),
     cmocka_unit_test_setup_teardown (test_others_lines, setup, teardown),
     cmocka_unit_test_setup_teardown (test_quiet, setup, teardown),

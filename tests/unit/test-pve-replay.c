@@ -15,8 +15,9 @@
  *
  * and when all have ended, and the start-grace is over, nothing is leased or lost.
  *
- * In some of the cases somebody disturbs it, too: he removes PVE's reservation file, or lets starts take longer than the start-grace.
- * Then PVE may take what was not leased, and a start may fail; the ledger has to follow all the same, and nothing may be lost.
+ * In some of the cases somebody disturbs it, too: he removes PVE's reservation file, lets starts take longer than the
+ * start-grace, or keeps the service from looking in time. Then PVE may take what was not leased, and a start may fail; the
+ * ledger has to follow all the same, and nothing may be lost.
  */
 #include "fixture.h"
 #include "seeds.h"
