@@ -41,10 +41,10 @@ pc = $(shell pkg-config $(1) $(2))
 LIB_PKGS := glib-2.0 sqlite3 libnl-3.0 libnl-route-3.0
 HOOK_PKGS := glib-2.0 libxml-2.0
 AGENT_PKGS := glib-2.0 libxml-2.0 libvirt libvirt-glib-1.0 libsystemd
-PVE_PKGS := glib-2.0
+PVE_PKGS := glib-2.0 json-glib-1.0
 CLI_PKGS := glib-2.0 json-glib-1.0 libpci
 TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) cmocka)
-ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(CLI_PKGS) libkmod)
+ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(PVE_PKGS) $(CLI_PKGS) libkmod)
 
 GOALS_WITHOUT_BUILD := help clean distclean deps format
 ifneq ($(filter-out $(GOALS_WITHOUT_BUILD),$(or $(MAKECMDGOALS),all)),)
@@ -150,6 +150,11 @@ check-unit: all $(TESTS) ## unit tests under ASan and UBSan (seconds)
 check: ## all tests: unit, then bench; the last line sums them up
 	+@tests/check
 
+# The tests of one part: those with one of the words behind its name in theirs.
+.PHONY: check-pve
+check-pve: all bench-image ## what belongs to Proxmox VE: its unit tests and its cases on the bench
+	+@tests/check-part pve pve
+
 # Each suite brings its own targets.
 include $(wildcard tests/*/*.mk)
 
@@ -179,7 +184,7 @@ format: ## lay the sources out with clang-format
 	clang-format -i $(wildcard */*.c lib/*.h common/*.h hook/*.h libvirt-plugin/*.h pve-hookscript/*.h cli/*.h tests/*/*.c tests/*/*.h)
 
 clean: ## remove what was built; the bench image stays
-	rm -rf $(B)/obj $(B)/san $(B)/include $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results $(B)/lib* $(PROGRAMS)
+	rm -rf $(B)/obj $(B)/san $(B)/include $(B)/fuzz/obj $(B)/fuzz/bin $(B)/tests $(B)/results* $(B)/lib* $(PROGRAMS)
 
 distclean: ## remove all of build/, the bench image too
 	rm -rf $(B)

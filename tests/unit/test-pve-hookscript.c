@@ -274,7 +274,7 @@ test_mappings (void **state) {
     { "lan\n" MAP (A ";" B, "10"), "----", "one VF in path=" },
     { "lan\n" MAP ("0000:01:10", "10") MAP (W, "20"), "----", "line 3: " W " is in the mapping lan" },
     { "lan\n" MAP (A, "10") MAP (W, "20"), "----", "line 3: " W " is in the mapping lan but not in the vfpool pool" },
-    { "lan\n" MAP (B, "11"), "----", "does not list " A },
+    { "lan\n" MAP (B, "11"), ".---", "does not list " A },
   };
   Test *t = *state;
 
@@ -298,7 +298,7 @@ test_failure_keeps_older_leases (void **state) {
   fixture_write (t->fx, "/etc/pve/mapping/pci.cfg", "lan\n" MAP (B, "11") "\nwan\n" MAP (W, "20"));
   run_fails (t, "101", "pre-start", VFPOOL_ERROR_BAD_CONFIG, "does not list " A);
   assert_leases (t, "101", "hostpci0=" W);
-  assert_reserved (t, "---1");
+  assert_reserved (t, ".--1");
 }
 
 /* ---- Notes ---- */
