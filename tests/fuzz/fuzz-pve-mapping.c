@@ -123,7 +123,7 @@ check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, 
   chosen = pve_plan_walk (plan, paths, mappings, leased, &error);
   fuzz_assert_answer (chosen != NULL, &error);
   if (ok && is_default) /* the one VF of the pool is listed, so it is found */
-    g_assert_cmpstr (g_ptr_array_index (g_ptr_array_index (chosen, 0), 0), ==, VF);
+    g_assert_cmpstr (g_ptr_array_index ((GPtrArray *)g_ptr_array_index (chosen, 0), 0), ==, VF);
 }
 
 static guint

@@ -3,7 +3,7 @@
  * What a node publishes and when, and what is made of all nodes' files: stale ones, those of a dead node or of one whose clock is off,
  * and whatever else may stand there.
  */
-#include "fixture.h"
+#include "pve-fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -18,34 +18,21 @@
 #define OWN "/etc/pve/nodes/pve1/vfpool.json"
 #define STAMP "/run/vfpool/published"
 
-typedef struct {
-  Fixture *fx;
-  PvePaths *paths;
-} Test;
+typedef PveFixture Test;
 
 static int
 setup (void **state) {
-  Test *t = g_new0 (Test, 1);
+  Test *t = pve_fixture_new ();
 
-  t->fx = fixture_new ();
   fixture_add_pf (t->fx, "0000:01", 3, "vfio-pci", 10);
   fixture_config (t->fx, "[pool lan]\nmembers=pf=0000:01:00.0\n[pool empty]\nmembers=address=0000:09:00.0\n");
-  fixture_write (t->fx, "/etc/pve/nodes/pve1/here", "%s", "");
-  fixture_link (t->fx, "/etc/pve/local", "nodes/pve1");
-  t->paths = pve_paths_new (t->fx->root, NULL, NULL);
-  g_free (t->paths->node);
-  t->paths->node = g_strdup ("pve1");
   *state = t;
   return 0;
 }
 
 static int
 teardown (void **state) {
-  Test *t = *state;
-
-  pve_paths_free (t->paths);
-  fixture_free (t->fx);
-  g_free (t);
+  pve_fixture_free (*state);
   return 0;
 }
 
@@ -158,22 +145,18 @@ test_stamps (void **state) {
 static void
 test_no_place (void **state) {
   Test *t = *state;
-  g_autofree char *local = g_strconcat (t->fx->root, "/etc/pve/local", NULL);
 
   /* no quorum: later, and no failure */
-  fixture_remove (t->fx, "/etc/pve/local");
-  fixture_write (t->fx, "/etc/pve/local", "%s", "");
-  assert_int_equal (g_chmod (local, 0444), 0);
+  pve_fixture_set_quorum (t, FALSE);
   assert_true (publish (t));
   assert_null (published (t));
-  assert_int_equal (g_chmod (local, 0644), 0);
+  pve_fixture_set_quorum (t, TRUE);
   assert_false (publish (t)); /* a try without a quorum was no write */
   assert_published (t, NOTHING_LEASED);
   /* a node that the cluster does not know, or with a name that is no folder's: nothing to do */
   static const char *const names[] = { "pve9", "..", "../nodes/pve1", "." };
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_free (t->paths->node);
-    t->paths->node = g_strdup (names[i]);
+    pve_fixture_set_node (t, names[i]);
     fixture_remove (t->fx, STAMP);
     fixture_remove (t->fx, OWN);
     assert_false (publish (t));
