@@ -42,10 +42,10 @@ LIB_PKGS := glib-2.0 sqlite3 libnl-3.0 libnl-route-3.0
 HOOK_PKGS := glib-2.0 libxml-2.0
 COMMAND_PKGS := glib-2.0 libxml-2.0 libvirt
 AGENT_PKGS := glib-2.0 libxml-2.0 libvirt libvirt-glib-1.0 libsystemd
-PVE_PKGS := glib-2.0
+PVE_PKGS := glib-2.0 json-glib-1.0
 CLI_PKGS := glib-2.0 json-glib-1.0 libpci
 TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) libsystemd cmocka)
-ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(CLI_PKGS) libkmod)
+ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(PVE_PKGS) $(CLI_PKGS) libkmod)
 
 GOALS_WITHOUT_BUILD := help clean distclean deps format
 ifneq ($(filter-out $(GOALS_WITHOUT_BUILD),$(or $(MAKECMDGOALS),all)),)
@@ -173,9 +173,12 @@ check: ## all tests: unit, then bench; the last line sums them up
 	+@tests/check
 
 # The fields whose tests run alone: by the words that their unit tests and the bench's cases have in their names.
-.PHONY: check-libvirt
+.PHONY: check-libvirt check-pve
 check-libvirt: ## the tests of all that libvirt guests need, unit and bench
-	+@tests/check libvirt domain attacher agent follow
+	+@tests/check libvirt domain attacher agent follow live-xml
+
+check-pve: ## the tests of all that Proxmox VE needs, unit and bench
+	+@tests/check pve
 
 # Each suite brings its own targets.
 include $(wildcard tests/*/*.mk)

@@ -34,12 +34,15 @@ add_guest (JsonBuilder *builder, GVariant *vf) {
   json_builder_end_object (builder);
 }
 
+/* The keys that are moments. */
+static const char *const times[] = { "since", "published", NULL };
+
 /* Microseconds since 1970 as "2026-11-21T07:18:30Z": whole seconds, because common readers of ISO 8601 take no
  * fraction. */
 static void
-add_time (JsonBuilder *builder, GVariant *vf) {
+add_time (JsonBuilder *builder, GVariant *dict, const char *key) {
   gint64 since = 0;
-  gboolean is_set = cli_status_integer (vf, "since", &since);
+  gboolean is_set = cli_status_integer (dict, key, &since);
   g_autoptr (GDateTime) time = is_set ? g_date_time_new_from_unix_utc (since / G_USEC_PER_SEC) : NULL;
   g_autofree char *text = time ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ") : NULL;
 
@@ -49,10 +52,10 @@ add_time (JsonBuilder *builder, GVariant *vf) {
 static void
 add_plain (JsonBuilder *builder, GVariant *dict, const char *key) {
   g_autofree char *text = cli_status_string (dict, key);
-  g_autoptr (GVariant) truth = g_variant_lookup_value (dict, key, G_VARIANT_TYPE_BOOLEAN);
+  g_autoptr (GVariant) truth = cli_status_value (dict, key);
   gint64 number;
 
-  if (truth)
+  if (truth && g_variant_is_of_type (truth, G_VARIANT_TYPE_BOOLEAN))
     json_builder_add_boolean_value (builder, g_variant_get_boolean (truth));
   else if (!cli_status_integer (dict, key, &number))
     cli_json_add_string (builder, text);
@@ -68,8 +71,8 @@ cli_json_add_members (JsonBuilder *builder, GVariant *dict, const char *const *k
     json_builder_set_member_name (builder, *keys);
     if (g_str_equal (*keys, "guest"))
       add_guest (builder, dict);
-    else if (g_str_equal (*keys, "since"))
-      add_time (builder, dict);
+    else if (g_strv_contains (times, *keys))
+      add_time (builder, dict, *keys);
     else
       add_plain (builder, dict, *keys);
   }

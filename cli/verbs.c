@@ -13,7 +13,9 @@ const CliVerb cli_verbs[] = {
           "Shows each pool with its counts, each VF with its state and holder, and the physical functions (PFs).\n"
           "States: free, reserved (being prepared), active (the guest's), releasing (being put back), quarantined\n"
           "(could not be put back; needs a look), foreign (held by somebody vfpool did not lease it to). Of what is\n"
-          "cordoned nothing more is handed out.\n",
+          "cordoned nothing more is handed out. With --cluster, the same in short for all nodes of a Proxmox VE "
+          "cluster, as\n"
+          "each published it when something last changed there.\n",
       .example =
           "vfpool status\n"
           "vfpool status --json | jq -r '.vfs[] | select(.state == \"free\" and (.cordoned | not)) | .address'\n",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vfpool chooses the VFs, but PVE which of a VM's hostpciN gets which of them: the first, by the order in the mapping. A slot has its
- * MAC and VLAN, so it must get the VF that is prepared for it. So the choice is planned first, PVE's walk is done over it, and slots
- * whose VFs PVE would exchange are asked for as PVE will have it, by address.
+ * MAC and VLAN, so it must get the VF that is prepared for it. So PVE's walk is done over what was leased, and slots whose VFs PVE would
+ * exchange are leased once more as PVE will have it, by address. With sticky VFs that happens once, if at all.
  *
  * A failure half-way is undone, because PVE calls nothing more for a VM whose pre-start failed.
  */
@@ -118,24 +118,6 @@ give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *b
   pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
 }
 
-/* All BDFs that would be leased by vfpool_plan()'s @result, in the order of the slots; NULL when a slot would not be served. */
-static GPtrArray *
-planned_addresses (GVariant *result) {
-  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
-  g_autoptr (GPtrArray) addresses = g_ptr_array_new_with_free_func (g_free);
-
-  for (gsize i = 0; i < g_variant_n_children (slots); i++) {
-    g_autoptr (GVariant) slot = g_variant_get_child_value (slots, i);
-    g_auto (GStrv) functions = NULL;
-
-    if (!g_variant_lookup (slot, "functions", "^as", &functions) || !*functions)
-      return NULL;
-    for (char **bdf = functions; *bdf; bdf++)
-      g_ptr_array_add (addresses, g_strdup (*bdf));
-  }
-  return g_steal_pointer (&addresses);
-}
-
 /* Leads PVE to the leased VFs: the last step of pre-start, and all that has to be undone with it. */
 static gboolean
 hand_over (const PvePaths *paths, const PveVm *vm, GPtrArray *chosen, GPtrArray *leases, GError **error) {
@@ -150,86 +132,86 @@ hand_over (const PvePaths *paths, const PveVm *vm, GPtrArray *chosen, GPtrArray 
   return TRUE;
 }
 
-/* Gives back what the VM holds, of a start that failed, in a slot that shall get another VF. */
-static gboolean
-release_others (const PveVm *vm, GPtrArray *pins, GError **error) {
-  g_autoptr (GPtrArray) leases = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vm->vmid, error);
+/* The names of the slots, and the VF that each has. */
+static GHashTable *
+own_of_leases (GPtrArray *leases) {
+  GHashTable *own = g_hash_table_new (g_str_hash, g_str_equal);
 
-  for (guint i = 0; leases && i < vm->plan->len; i++) {
-    const char *pin = g_ptr_array_index (pins, i);
-    g_autofree char *name = g_strdup_printf ("hostpci%d", ((const PveSlot *)g_ptr_array_index (vm->plan, i))->index);
-    VfpoolLease *lease = pin ? find_slot_lease (leases, name) : NULL;
+  for (guint i = 0; i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
 
-    if (lease && strcmp (vfpool_lease_get_address (lease), pin) && !vfpool_release_lease (vm->vfpool, lease, error))
-      return FALSE;
+    g_hash_table_insert (own, (gpointer)vfpool_lease_get_slot (lease), (gpointer)vfpool_lease_get_address (lease));
   }
-  return leases != NULL;
+  return own;
 }
 
-/* The slots that have to be asked for by address because PVE would exchange their VFs. @pins: (out) (nullable): as of pve_plan_pins() */
+/* What PVE will take once @leases are all that it may, and the slots whose VFs it would exchange. */
 static gboolean
-find_pins (const PvePaths *paths, const PveVm *vm, GVariant *result, GPtrArray **pins, GError **error) {
-  g_autoptr (GPtrArray) planned = planned_addresses (result);
-  g_autoptr (GPtrArray) chosen = NULL;
+foresee (const PvePaths *paths, const PveVm *vm, GPtrArray *leases, GPtrArray **chosen, GPtrArray **pins,
+         GError **error) {
+  g_autoptr (GPtrArray) leased = addresses_of (leases);
+  g_autoptr (GHashTable) own = own_of_leases (leases);
 
-  *pins = NULL;
-  if (!planned) /* a slot that cannot be served is acquire's to tell */
-    return TRUE;
-  chosen = pve_plan_walk (vm->plan, paths, vm->mappings, planned, error);
-  return chosen && pve_plan_pins (vm->plan, chosen, result, vm->config->notes, pins, error);
+  *chosen = pve_plan_walk (vm->plan, paths, vm->mappings, leased, error);
+  return *chosen && pve_plan_pins (vm->plan, *chosen, own, vm->config->notes, pins, error);
 }
 
-/* Leases what the VM asks for, each slot the VF that PVE will give it. @again: (out): another VM took one of them just then */
+/* Leases the VFs of the slots that PVE would exchange as PVE will have it. @leases are those of all slots, and no good afterwards. */
 static GPtrArray *
-acquire (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **error) {
-  g_autoptr (GVariant) result = vfpool_plan (vm->vfpool, vm->request, error);
-  g_autoptr (GPtrArray) pins = NULL;
-  g_autoptr (VfpoolRequest) pinned = NULL;
-  GPtrArray *leases;
+exchange (const PveVm *vm, GPtrArray *leases, GPtrArray *pins, GError **error) {
+  g_autoptr (VfpoolRequest) pinned = pve_plan_request (vm->plan, vm->vfpool, vm->vmid, vm->config, pins, error);
+
+  for (guint i = 0; pinned && i < pins->len; i++) {
+    g_autofree char *name = g_strdup_printf ("hostpci%d", ((const PveSlot *)g_ptr_array_index (vm->plan, i))->index);
+    VfpoolLease *lease = g_ptr_array_index (pins, i) ? find_slot_lease (leases, name) : NULL;
+
+    if (lease && !vfpool_release_lease (vm->vfpool, lease, error))
+      return NULL;
+  }
+  return pinned ? vfpool_acquire (vm->vfpool, pinned, error) : NULL;
+}
+
+/* Leases what the VM asks for, each slot the VF that PVE will give it. @leases: (out): also when it fails; @again: (out): because another
+ * VM came in between */
+static gboolean
+acquire (const PvePaths *paths, const PveVm *vm, GPtrArray **leases, GPtrArray **chosen, gboolean *again,
+         GError **error) {
+  g_autoptr (GPtrArray) pins = NULL, rest = NULL, before_exchange = NULL;
+  GPtrArray *exchanged;
 
   *again = FALSE;
-  if (!result || !find_pins (paths, vm, result, &pins, error))
-    return NULL;
+  *leases = vfpool_acquire (vm->vfpool, vm->request, error);
+  if (!*leases || !foresee (paths, vm, *leases, chosen, &pins, error))
+    return FALSE;
   if (!pins)
-    return vfpool_acquire (vm->vfpool, vm->request, error);
-  pinned = pve_plan_request (vm->plan, vm->vfpool, vm->vmid, vm->config, pins, error);
-  if (!pinned || !release_others (vm, pins, error))
-    return NULL;
-  leases = vfpool_acquire (vm->vfpool, pinned, error);
-  *again = !leases;
-  return leases;
-}
-
-/* Whether PVE gives each slot of a pool the VF that was leased in its name; not so when another VM took a VF while this one chose. */
-static gboolean
-is_each_its_own (const PveVm *vm, GPtrArray *chosen, GPtrArray *leases) {
-  for (guint i = 0; i < vm->plan->len; i++) {
-    const PveSlot *slot = g_ptr_array_index (vm->plan, i);
-    GPtrArray *functions = g_ptr_array_index (chosen, i);
-    g_autofree char *name = g_strdup_printf ("hostpci%d", slot->index);
-    const VfpoolLease *lease = functions && functions->len == 1 ? find_slot_lease (leases, name) : NULL;
-
-    if (lease && strcmp (vfpool_lease_get_address (lease), g_ptr_array_index (functions, 0)))
-      return FALSE;
-  }
-  return TRUE;
+    return TRUE;
+  g_clear_pointer (chosen, g_ptr_array_unref);
+  exchanged = exchange (vm, *leases, pins, error);
+  *again = !exchanged;
+  if (!exchanged)
+    return FALSE;
+  before_exchange = *leases;
+  *leases = exchanged;
+  if (!foresee (paths, vm, *leases, chosen, &rest, error))
+    return FALSE;
+  *again = rest != NULL;
+  if (rest)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+                 "other VMs that start took the VFs that VM %s was to have, again and again: try again", vm->vmid);
+  return !rest;
 }
 
 /* @again: (out): another VM came in between */
 static gboolean
 lease_once (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **error) {
   g_autoptr (GPtrArray) before = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vm->vmid, error);
-  g_autoptr (GPtrArray) leases = before ? acquire (paths, vm, again, error) : NULL;
-  g_autoptr (GPtrArray) leased = leases ? addresses_of (leases) : NULL;
-  g_autoptr (GPtrArray) chosen = leased ? pve_plan_walk (vm->plan, paths, vm->mappings, leased, error) : NULL;
+  g_autoptr (GPtrArray) leases = NULL, chosen = NULL;
 
-  if (chosen && !is_each_its_own (vm, chosen, leases)) {
-    *again = TRUE;
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
-                 "other VMs that start took the VFs that VM %s was to have, again and again: try again", vm->vmid);
-  } else if (chosen && hand_over (paths, vm, chosen, leases, error)) {
+  *again = FALSE;
+  if (!before)
+    return FALSE;
+  if (acquire (paths, vm, &leases, &chosen, again, error) && hand_over (paths, vm, chosen, leases, error))
     return TRUE;
-  }
   if (leases)
     give_back (paths, vm->vfpool, vm->vmid, before, leases);
   return FALSE;
@@ -254,6 +236,42 @@ pve_lease_for_start (const PvePaths *paths, const PveVm *vm, GError **error) {
 
 /* ---- Planning ---- */
 
+/* All BDFs that would be leased by vfpool_plan()'s @result, in the order of the slots; NULL when a slot would not be served. */
+static GPtrArray *
+planned_addresses (GVariant *result) {
+  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
+  g_autoptr (GPtrArray) addresses = g_ptr_array_new_with_free_func (g_free);
+
+  for (gsize i = 0; i < g_variant_n_children (slots); i++) {
+    g_autoptr (GVariant) slot = g_variant_get_child_value (slots, i);
+    g_auto (GStrv) functions = NULL;
+
+    if (!g_variant_lookup (slot, "functions", "^as", &functions) || !*functions)
+      return NULL;
+    for (char **bdf = functions; *bdf; bdf++)
+      g_ptr_array_add (addresses, g_strdup (*bdf));
+  }
+  return g_steal_pointer (&addresses);
+}
+
+/* The same by slot. */
+static GHashTable *
+own_of_plan (GVariant *result) {
+  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
+  GHashTable *own = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+
+  for (gsize i = 0; i < g_variant_n_children (slots); i++) {
+    g_autoptr (GVariant) slot = g_variant_get_child_value (slots, i);
+    char *name = NULL, *chosen = NULL;
+
+    g_variant_lookup (slot, "slot", "s", &name);
+    g_variant_lookup (slot, "chosen", "ms", &chosen);
+    if (name)
+      g_hash_table_replace (own, name, chosen);
+  }
+  return own;
+}
+
 static void
 tell_pins (const PveVm *vm, GPtrArray *pins) {
   for (guint i = 0; pins && i < pins->len; i++) {
@@ -271,10 +289,16 @@ tell_pins (const PveVm *vm, GPtrArray *pins) {
 
 gboolean
 pve_lease_plan (const PvePaths *paths, const PveVm *vm, GVariant **result, GError **error) {
-  g_autoptr (GPtrArray) pins = NULL;
+  g_autoptr (GPtrArray) planned = NULL, chosen = NULL, pins = NULL;
+  g_autoptr (GHashTable) own = NULL;
 
   *result = vfpool_plan (vm->vfpool, vm->request, error);
-  if (!*result || !find_pins (paths, vm, *result, &pins, error))
+  planned = *result ? planned_addresses (*result) : NULL;
+  if (!planned) /* that a slot is not served, the plan tells */
+    return *result != NULL;
+  own = own_of_plan (*result);
+  chosen = pve_plan_walk (vm->plan, paths, vm->mappings, planned, error);
+  if (!chosen || !pve_plan_pins (vm->plan, chosen, own, vm->config->notes, &pins, error))
     return FALSE;
   tell_pins (vm, pins);
   return TRUE;

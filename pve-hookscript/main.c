@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include "cluster-status.h"
 #include "cluster.h"
 #include "hookscript.h"
 #include "mapping-command.h"
 #include "process.h"
+#include "publish.h"
 #include "report.h"
 #include "watch.h"
 
@@ -24,6 +26,7 @@ static const char usage_text[] =
     "       pve-hookscript [OPTION...] mapping POOL print the pool's mapping for /etc/pve/mapping/pci.cfg\n"
     "       pve-hookscript [OPTION...] apply POOL   write it there\n"
     "       pve-hookscript [OPTION...] check        tell of mappings that Proxmox VE cannot use\n"
+    "       pve-hookscript [OPTION...] cluster      what all nodes have published\n"
     "       pve-hookscript [OPTION...] plan VMID    what its start would lease now\n"
     "\n"
     "  --root DIR      use DIR in place of / for every path\n"
@@ -57,6 +60,16 @@ plan (const PvePaths *paths, const char *vmid, GError **error) {
   return FALSE;
 }
 
+/* What a phase has changed is published when nobody waits for it any more. */
+static gboolean
+run_phase (const PvePaths *paths, const char *vmid, const char *phase, GError **error) {
+  gboolean is_done = pve_hookscript_run (paths, vmid, phase, error);
+
+  if (!strcmp (phase, "post-start") || !strcmp (phase, "post-stop"))
+    pve_publish_in_background (paths);
+  return is_done;
+}
+
 static gboolean
 run (const PvePaths *paths, int argc, char **argv, GError **error) {
   static const struct {
@@ -67,6 +80,7 @@ run (const PvePaths *paths, int argc, char **argv, GError **error) {
     { "park", .run = pve_hookscript_park },
     { "watch", .run = pve_watch },
     { "check", .run = pve_mapping_check },
+    { "cluster", .run = pve_cluster_print },
     { "mapping", .run_with = pve_mapping_print },
     { "apply", .run_with = pve_mapping_apply },
     { "plan", .run_with = plan },
@@ -87,7 +101,7 @@ run (const PvePaths *paths, int argc, char **argv, GError **error) {
 
     return usage_error (error, what);
   }
-  return pve_hookscript_run (paths, argv[0], argv[1], error);
+  return run_phase (paths, argv[0], argv[1], error);
 }
 
 /* Reports @error as well. */

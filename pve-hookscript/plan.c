@@ -333,22 +333,6 @@ pve_plan_walk (GPtrArray *plan, const PvePaths *paths, const PveMappings *mappin
 
 /* ---- Leading PVE's choice and vfpool's to the same ---- */
 
-/* The VF that the result of vfpool_plan() has for @slot, for g_free(), or NULL. */
-static char *
-planned_vf (GVariant *result, const char *slot) {
-  g_autoptr (GVariant) slots = g_variant_lookup_value (result, "slots", G_VARIANT_TYPE ("aa{sv}"));
-  char *chosen = NULL;
-
-  for (gsize i = 0; slots && i < g_variant_n_children (slots); i++) {
-    g_autoptr (GVariant) one = g_variant_get_child_value (slots, i);
-    const char *name;
-
-    if (g_variant_lookup (one, "slot", "&s", &name) && !strcmp (name, slot))
-      g_variant_lookup (one, "chosen", "ms", &chosen);
-  }
-  return chosen;
-}
-
 static gboolean
 can_pin (const PveSlot *slot, const PveNotes *notes, GError **error) {
   const PveNote *note = pve_notes_find (notes, slot->index, 0);
@@ -364,7 +348,7 @@ can_pin (const PveSlot *slot, const PveNotes *notes, GError **error) {
 }
 
 gboolean
-pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GVariant *result, const PveNotes *notes, GPtrArray **pins,
+pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GHashTable *own, const PveNotes *notes, GPtrArray **pins,
                GError **error) {
   g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (g_free);
   gboolean any = FALSE;
@@ -373,9 +357,9 @@ pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GVariant *result, const PveNo
   for (guint i = 0; i < plan->len; i++) {
     const PveSlot *slot = g_ptr_array_index (plan, i);
     GPtrArray *functions = g_ptr_array_index (chosen, i);
-    g_autofree char *name = slot_name (slot->index, 0), *planned = planned_vf (result, name);
+    g_autofree char *name = slot_name (slot->index, 0);
     const char *given = functions && functions->len == 1 ? g_ptr_array_index (functions, 0) : NULL;
-    gboolean is_other = given && g_strcmp0 (given, planned) != 0;
+    gboolean is_other = given && g_strcmp0 (given, g_hash_table_lookup (own, name)) != 0;
 
     if (is_other && !can_pin (slot, notes, error))
       return FALSE;

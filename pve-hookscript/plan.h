@@ -55,8 +55,8 @@ GPtrArray *pve_plan_walk (GPtrArray *plan, const PvePaths *paths, const PveMappi
 
 /**
  * pve_plan_pins: which slots PVE would give another VF of their pool than vfpool has chosen for them.
- * @chosen: of pve_plan_walk(), with what @result has chosen
- * @result: of vfpool_plan()
+ * @chosen: of pve_plan_walk()
+ * @own: (element-type utf8 utf8): the names of the slots, and the BDFs that were chosen for them
  * @pins: (out) (nullable) (element-type utf8): for each slot of @plan the BDF that PVE gives it when it is another, else NULL; for
  * g_ptr_array_unref(). NULL: PVE gives each slot its own.
  *
@@ -64,5 +64,5 @@ GPtrArray *pve_plan_walk (GPtrArray *plan, const PvePaths *paths, const PveMappi
  *
  * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when a slot's own wish would be overruled.
  */
-gboolean pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GVariant *result, const PveNotes *notes, GPtrArray **pins,
+gboolean pve_plan_pins (GPtrArray *plan, GPtrArray *chosen, GHashTable *own, const PveNotes *notes, GPtrArray **pins,
                         GError **error);

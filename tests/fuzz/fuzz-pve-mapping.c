@@ -4,6 +4,7 @@
  * check before a start answers in one line. Behind a line "#### vm" may stand the configuration of the VM that starts.
  */
 #include "fuzz.h"
+#include "pve-hookscript/mapping-edit.h"
 #include "pve-hookscript/mapping.h"
 #include "pve-hookscript/plan.h"
 
@@ -122,7 +123,34 @@ check_plan (const PvePaths *paths, const PveMappings *mappings, Vfpool *vfpool, 
   chosen = pve_plan_walk (plan, paths, mappings, leased, &error);
   fuzz_assert_answer (chosen != NULL, &error);
   if (ok && is_default) /* the one VF of the pool is listed, so it is found */
-    g_assert_cmpstr (g_ptr_array_index (g_ptr_array_index (chosen, 0), 0), ==, VF);
+    g_assert_cmpstr (g_ptr_array_index ((GPtrArray *)g_ptr_array_index (chosen, 0), 0), ==, VF);
+}
+
+static guint
+count_maps (const char *data, gsize length, const char *id, const char *node) {
+  g_autoptr (PveMappings) mappings = pve_mappings_parse (data, length, node);
+  GPtrArray *maps = pve_mappings_find (mappings, id);
+
+  return maps ? maps->len : 0;
+}
+
+/* Putting the pool's lines in: they are there afterwards, once; another node's are as many as before; and doing it again changes
+ * nothing. */
+static void
+check_edit (const PvePaths *paths, FuzzInput mapping) {
+  const char *data = (const char *)mapping.data;
+  g_autoptr (GPtrArray) wanted = g_ptr_array_new ();
+  g_autoptr (GString) text = NULL, again = NULL;
+
+  g_ptr_array_add (wanted, (gpointer)VF);
+  g_ptr_array_add (wanted, (gpointer)OTHER_VF);
+  text = pve_mapping_edit (data, mapping.size, paths, "lan", wanted);
+  again = pve_mapping_edit (text->str, text->len, paths, "lan", wanted);
+  g_assert_cmpmem (again->str, again->len, text->str, text->len);
+  g_assert_cmpuint (count_maps (text->str, text->len, "lan", NODE), ==, 2);
+  g_assert_cmpuint (count_maps (text->str, text->len, "lan", "node2"), ==,
+                    count_maps (data, mapping.size, "lan", "node2"));
+  g_assert_cmpuint (count_maps (text->str, text->len, "wan", NODE), ==, count_maps (data, mapping.size, "wan", NODE));
 }
 
 int
@@ -142,6 +170,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
 
     check_mapping (mappings, id, mapping);
   }
+  check_edit (paths, mapping);
   check_plan (paths, mappings, vfpool, vm);
   return 0;
 }

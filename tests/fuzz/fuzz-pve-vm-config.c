@@ -71,6 +71,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   }
   for (guint i = 0; i < config->warnings->len; i++)
     fuzz_assert_line (g_ptr_array_index (config->warnings, i));
+  if (config->notes->problem)
+    fuzz_assert_line (config->notes->problem);
   text = write_config (config);
   again = pve_vm_config_parse (text->str, text->len);
   g_assert_cmpuint (again->warnings->len, ==, 0);

@@ -3,9 +3,8 @@
  * A pool's mapping in pci.cfg: what is put in, what stays as it was, the cluster's lock, and what `vfpool check` says. A thread that
  * does what pmxcfs does stands in for it where a lock is left over.
  */
-#include "fixture.h"
+#include "pve-fixture.h"
 
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,38 +27,25 @@
 #define B_LINE "\tmap " ID "11,node=pve1,path=" B "\n"
 #define LAN "lan\n" A_LINE B_LINE
 
-typedef struct {
-  Fixture *fx;
-  PvePaths *paths;
-} Test;
+typedef PveFixture Test;
 
 static int
 setup (void **state) {
-  Test *t = g_new0 (Test, 1);
+  Test *t = pve_fixture_new ();
 
-  t->fx = fixture_new ();
   fixture_add_pf (t->fx, "0000:01", 2, "vfio-pci", 10);
   fixture_add_pf (t->fx, "0000:02", 1, "vfio-pci", 20);
   fixture_add_function (t->fx, G0, "vfio-pci", 30, 0, 0x030000);
   fixture_add_function (t->fx, G1, "vfio-pci", 31, 0, 0x040300);
   fixture_config (t->fx, "[pool lan]\nmembers=pf=0000:01:00.0\n[pool gpu]\nmembers=address=" G0 "; address=" G1 "\n"
                          "[pool none]\nmembers=address=0000:09:00.0\n[pool 1st]\nmembers=address=" W "\n");
-  fixture_write (t->fx, "/etc/pve/nodes/pve1/here", "%s", "");
-  fixture_link (t->fx, "/etc/pve/local", "nodes/pve1");
-  t->paths = pve_paths_new (t->fx->root, NULL, NULL);
-  g_free (t->paths->node);
-  t->paths->node = g_strdup ("pve1");
   *state = t;
   return 0;
 }
 
 static int
 teardown (void **state) {
-  Test *t = *state;
-
-  pve_paths_free (t->paths);
-  fixture_free (t->fx);
-  g_free (t);
+  pve_fixture_free (*state);
   return 0;
 }
 
@@ -266,8 +252,7 @@ test_apply (void **state) {
   assert_file (t, LAN "\ngpu\n\tmap " ID "30,node=pve1,path=0000:05:00\n\tmap " ID "30,node=pve1,path=" G0 "\n\tmap " ID
                       "31,node=pve1,path=" G1 "\n\n");
   /* another node, of which this one knows nothing */
-  g_free (t->paths->node);
-  t->paths->node = g_strdup ("pve2");
+  pve_fixture_set_node (t, "pve2");
   apply (t, "lan");
   assert_file (t, LAN "\tmap " ID "10,node=pve2,path=" A "\n\tmap " ID "11,node=pve2,path=" B "\n\ngpu\n\tmap " ID
                       "30,node=pve1,path=0000:05:00\n\tmap " ID "30,node=pve1,path=" G0 "\n\tmap " ID
@@ -294,17 +279,12 @@ test_refusals (void **state) {
   assert_no_lock (t);
 }
 
-/* pmxcfs takes the permission to write from its link when there is no quorum; a link of a real file system always has it, so a file
- * stands in. */
 static void
 test_no_quorum (void **state) {
   Test *t = *state;
-  g_autofree char *local = path_of (t, "/etc/pve/local");
   g_autoptr (GError) error = NULL;
 
-  fixture_remove (t->fx, "/etc/pve/local");
-  fixture_write (t->fx, "/etc/pve/local", "%s", "");
-  assert_int_equal (g_chmod (local, 0444), 0);
+  pve_fixture_set_quorum (t, FALSE);
   assert_false (pve_mapping_apply (t->paths, "lan", &error));
   assert_true (g_error_matches (error, PVE_QUORUM_ERROR, 0));
   assert_non_null (strstr (error->message, "no quorum"));
@@ -386,23 +366,30 @@ test_nodes_at_once (void **state) {
 
 /* ---- Looking ---- */
 
+typedef struct {
+  gboolean is_right;
+  char *message; /* of the error, or NULL */
+} Answer;
+
+static void
+ask (Test *t, gpointer data) {
+  g_autoptr (GError) error = NULL;
+  Answer *answer = data;
+
+  answer->is_right = pve_mapping_check (t->paths, &error);
+  if (error)
+    assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG));
+  answer->message = g_strdup (error ? error->message : "");
+}
+
 /* What the check says on stderr and as its error, as one text; @is_right: (out) */
 static char *
 check (Test *t, gboolean *is_right) {
-  g_autofree char *path = path_of (t, "/err"), *contents = NULL;
-  g_autoptr (GError) error = NULL;
-  int copy = dup (STDERR_FILENO), fd = open (path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  Answer answer = { FALSE, NULL };
+  g_autofree char *said = pve_fixture_said (t, ask, &answer), *message = answer.message;
 
-  assert_true (copy >= 0 && fd >= 0);
-  dup2 (fd, STDERR_FILENO);
-  *is_right = pve_mapping_check (t->paths, &error);
-  dup2 (copy, STDERR_FILENO);
-  close (copy);
-  close (fd);
-  assert_true (g_file_get_contents (path, &contents, NULL, NULL));
-  if (error)
-    assert_true (g_error_matches (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_CONFIG));
-  return g_strconcat (contents, error ? error->message : "", NULL);
+  *is_right = answer.is_right;
+  return g_strconcat (said, message, NULL);
 }
 
 static void

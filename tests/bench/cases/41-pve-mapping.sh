@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A pool as a Proxmox mapping: written beside what is there, looked at when the hardware changes, mended; and Proxmox's own rules
-# applied to it by the model.
+# A pool as a Proxmox mapping: written beside what is there, looked at when the hardware changes, mended; Proxmox's own rules applied
+# to it by the model. What a VM's notes ask for is on the VF that Proxmox gives to that slot; and the other nodes are told.
 #
 # topology: default
 # timeout: 300
@@ -41,6 +41,46 @@ check "park" "$hook" park
 vm 101 "hostpci0: mapping=lan"
 check "a VM starts with it" model start 101
 check "... and stops" model stop 101
+
+# Proxmox gives the VFs in the order of these lines, vfpool chooses by address: each slot must get its own all the same.
+cp "$mapping" /tmp/mapping
+first="node=$(hostname -s),path=$vf0"
+awk -v first="$first" -v last="node=$(hostname -s),path=$vf2" \
+    'index($0, first) { line = $0; next } { print } index($0, last) { print line }' /tmp/mapping >"$mapping"
+is "(the first VF is listed last)" "$(grep -o "node=$(hostname -s),path=[^,]*" "$mapping" | sed 's/.*=//' | paste -sd ' ')" \
+    "$vf1 $vf2 $vf0 $vf3"
+vm 102 "hostpci0: mapping=lan,driver=keep" "hostpci1: mapping=lan"
+sed -i '1i #**Router**\n#vfpool%3A hostpci0 mac=52%3A54%3A00%3A00%3A0a%3A01 vlan=10\n#<!-- vfpool: hostpci1 mac=52:54:00:00:0a:02 vlan=11 -->' \
+    /etc/pve/qemu-server/102.conf
+rm -f /run/vfpool/published
+output=$(model start 102 2>&1)
+is "a VM with notes starts" "$?" 0
+note "$output"
+like "  hostpci0 is told with its MAC and VLAN" "$output" "vfpool: hostpci0: $vf1 of pool lan, MAC 52:54:00:00:0a:01, VLAN 10"
+like "  and hostpci1" "$output" "vfpool: hostpci1: $vf0 of pool lan, MAC 52:54:00:00:0a:02, VLAN 11"
+own=$vf1 other=$vf0
+is "  Proxmox gave each slot the VF that is told" "$(tail -n 2 <<<"$output" | paste -sd ' ')" "hostpci0 $own hostpci1 $other"
+index_of() { local i; for i in 0 1 2 3; do [[ $(vf_bdf "$pf" $i) != "$1" ]] || echo "$i"; done; }
+is "  whose PF has hostpci0's MAC for it" "$(vf_mac "$netdev" "$(index_of "$own")")" 52:54:00:00:0a:01
+is "  and hostpci1's" "$(vf_mac "$netdev" "$(index_of "$other")")" 52:54:00:00:0a:02
+is "  and VLAN" "$(vf_info "$netdev" "$(index_of "$other")" | jq '[.. | .vlan? // empty] | first')" 11
+published() { jq -r '[.vfs[] | .address + "=" + .guest.id] | sort | join(" ")' "/etc/pve/nodes/$(hostname -s)/vfpool.json" 2>/dev/null; }
+has_published() { [ "$(published)" = "$1" ]; }
+check "the others are told" wait_for 20 has_published "$(printf '%s=102\n' "$own" "$other" | sort | paste -sd ' ')"
+exits "status of the cluster: 0" 0 vfpool status --cluster
+like "  shows the node" "$out" "$(hostname -s) .* lan +3 +1 +2 .*$own +lan +active +pve-qemu/102"
+cp /etc/pve/qemu-server/102.conf /etc/pve/qemu-server/103.conf
+output=$("$hook" 103 pre-start 2>&1)
+like "a clone with the same notes is warned of" "$output" "notes of VM 103 ask for the MAC 52:54:00:00:0a:01 for hostpci0, and so do those of VM 102"
+"$hook" 103 post-stop
+rm /etc/pve/qemu-server/103.conf
+check "the VM stops" model stop 102
+is "  too soon to tell the others" "$(published)" "$(printf '%s=102\n' "$own" "$other" | sort | paste -sd ' ')"
+sed -i 's/vlan=10/vlna=10/' /etc/pve/qemu-server/102.conf
+output=$(model start 102 2>&1)
+check_fails "a misspelt note refuses the start" test $? = 0
+like "  with VM, line and what was meant" "$output" 'vfpool: VM 102: line 2 of its notes: unknown key "vlna": did you mean "vlan"'
+cp /tmp/mapping "$mapping"
 
 # The third VF goes: what is listed is not there any more.
 sed -i 's/^numvfs=4/numvfs=2/; s/^members=.* vfs=0-2/members=pf='"$pf"' vfs=0-1/; /^\[pool wan\]/,$d' /etc/vfpool/vfpool.conf
