@@ -6,7 +6,7 @@
 #include "cluster.h"
 
 #include "json.h"
-#include "plan.h"
+#include "part.h"
 #include "pve.h"
 #include "status.h"
 #include "table.h"
@@ -182,7 +182,7 @@ cli_cluster_status (const CliCall *call, GError **error) {
 
   if (!command)
     return FALSE;
-  status = cli_planner_run (command, folder, -1, &failure);
+  status = cli_part_run (command, folder, -1, &failure);
   if (failure) {
     g_propagate_error (error, g_steal_pointer (&failure));
     return FALSE;
