@@ -3,13 +3,17 @@
  * A domain asks in two ways. By pool, in <metadata>, which libvirt keeps and never reads:
  *
  *   <vfpool:request xmlns:vfpool="urn:vfpool:domain:1" numa="required" placement="pack" anti-affinity="card">
- *     <vfpool:slot name="net0" pool="lan" mac="52:54:00:12:34:56" vlan="100"/>
+ *     <vfpool:slot name="net0" pool="lan" mac="52:54:00:12:34:56" vlan="100" teaming="ua-virtio0"/>
  *     <vfpool:slot name="gpu" pool="gpu" functions="all"/>
  *   </vfpool:request>
  *
  * and by address: each PCI <hostdev> and each <interface type='hostdev'>. The attributes of the request are a policy that goes
  * before those of the pools (policy.h); with functions="all" a slot gets all functions of the device that is chosen, as
- * far as they lie in the pool. All attributes but pool are optional.
+ * far as they lie in the pool; with teaming= whoever plugs the VF in pairs it with that interface. All attributes but pool
+ * are optional.
+ *
+ * Both ways meet in a device whose alias says that it stands for a slot of the metadata (domain-devices.c): that slot asks for this
+ * very address. So what was asked for by pool is not asked for once more when somebody has written its device into the XML.
  *
  * Within our element everything is ours, and what is not known there is an error: a misspelt attribute must not become a
  * guest without its VLAN. Everything else in the XML is libvirt's or somebody else's, and is passed over; where on the
@@ -17,6 +21,7 @@
  */
 #include "domain-request.h"
 
+#include "domain-devices.h"
 #include "domain-numa.h"
 #include "printable.h"
 
@@ -25,8 +30,19 @@
 #define NAMESPACE_STEM "urn:vfpool:"
 #define PREFIX "vfpool" /* for messages; the guest may use another */
 
-static const char *const slot_attributes[] = { "name", "pool", "mac", "vlan", "functions", NULL };
+static const char *const slot_attributes[] = { "name", "pool", "mac", "vlan", "functions", "teaming", NULL };
 static const char *const policy_attributes[] = { "numa", "placement", "anti-affinity", NULL };
+
+/* What one reading of a domain carries along. */
+typedef struct {
+  VfpoolRequest *request;
+  const xmlNode *domain;
+  GPtrArray *devices;   /* of DomainDevice; those that are not dealt with yet */
+  gboolean is_incoming; /* the addresses of its devices are another host's, or of another time */
+  DomainPoolOf pool_of; /* of an incoming domain's devices */
+  gpointer pool_of_data;
+  GPtrArray *whole_slots; /* of char*: slots of devices that asked for all functions */
+} Reader;
 
 static gboolean bad_input (GError **error, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
@@ -49,6 +65,87 @@ bad_input (GError **error, const xmlNode *node, const char *format, ...) {
 static gboolean
 is_ours (const xmlNode *node) {
   return node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE);
+}
+
+/* ---- By address: host devices ---- */
+
+/* The one VLAN that the port of an interface is in; a trunk has no such, and is libvirt's own affair. */
+static int
+interface_vlan (const xmlNode *interface) {
+  const xmlNode *vlan = domain_xml_child (interface, "vlan");
+  const xmlNode *tag = domain_xml_child (vlan, "tag");
+  g_autofree char *id = domain_xml_attribute (tag, "id");
+  guint64 value;
+
+  if (!id || domain_xml_next (tag, "tag") || domain_xml_attribute_is (vlan, "trunk", "yes")
+      || !g_ascii_string_to_unsigned (id, 10, 0, G_MAXINT, &value, NULL))
+    return VFPOOL_VLAN_UNSET;
+  return (int)value;
+}
+
+/* Replaces *@mac and *@vlan by what the device itself says, as far as it does. */
+static void
+read_attributes (const DomainDevice *device, char **mac, int *vlan) {
+  g_autofree char *own =
+      device->is_interface ? domain_xml_attribute (domain_xml_child (device->node, "mac"), "address") : NULL;
+  int own_vlan = device->is_interface ? interface_vlan (device->node) : VFPOOL_VLAN_UNSET;
+
+  if (own) {
+    g_free (*mac);
+    *mac = g_steal_pointer (&own);
+  }
+  if (own_vlan != VFPOOL_VLAN_UNSET)
+    *vlan = own_vlan;
+}
+
+static gboolean
+add_address_slot (VfpoolRequest *request, const DomainDevice *device, const char *mac, int vlan, GError **error) {
+  if (vfpool_request_add_address (request, device->slot, device->bdf, mac, vlan, error))
+    return TRUE;
+  g_prefix_error (error, "the domain's host device %s: ", device->bdf);
+  return FALSE;
+}
+
+/* Whether @device came to the guest together with another one that asked for all functions: it comes so again. */
+static gboolean
+comes_with_another (const Reader *reader, const DomainDevice *device) {
+  const char *end = strrchr (device->slot, '-');
+
+  for (guint i = 0; device->is_ours && end && i < reader->whole_slots->len; i++) {
+    const char *slot = g_ptr_array_index (reader->whole_slots, i);
+    if (strlen (slot) == (size_t)(end - device->slot) && g_str_has_prefix (device->slot, slot))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* A device that came from elsewhere is one of the pool that its address lies in here; this very one, if it can be had. */
+static gboolean
+add_incoming (const Reader *reader, const DomainDevice *device, const char *mac, int vlan, GError **error) {
+  const char *pool = comes_with_another (reader, device) ? NULL : reader->pool_of (reader->pool_of_data, device->bdf);
+
+  if (!pool
+      || (vfpool_request_add_pool (reader->request, device->slot, pool, mac, vlan, error)
+          && vfpool_request_set_preferred (reader->request, device->slot, device->bdf, error)))
+    return TRUE;
+  g_prefix_error (error, "the domain's host device %s: ", device->bdf);
+  return FALSE;
+}
+
+/* All that is left of them. */
+static gboolean
+add_devices (const Reader *reader, GError **error) {
+  for (guint i = 0; i < reader->devices->len; i++) {
+    const DomainDevice *device = g_ptr_array_index (reader->devices, i);
+    g_autofree char *mac = NULL;
+    int vlan = VFPOOL_VLAN_UNSET;
+
+    read_attributes (device, &mac, &vlan);
+    if (reader->is_incoming ? !add_incoming (reader, device, mac, vlan, error)
+                            : !add_address_slot (reader->request, device, mac, vlan, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* ---- By pool: <metadata> ---- */
@@ -97,29 +194,103 @@ read_functions (const xmlNode *slot, gboolean *all, GError **error) {
   return TRUE;
 }
 
+/* The interface that a VF is paired with: the guest's driver goes over to it while the VF is away. */
 static gboolean
-add_slot (VfpoolRequest *request, const xmlNode *slot, guint position, GError **error) {
-  g_autofree char *name = domain_xml_attribute (slot, "name");
-  g_autofree char *pool = domain_xml_attribute (slot, "pool");
-  g_autofree char *mac = domain_xml_attribute (slot, "mac");
-  g_autofree char *shown = printable_copy (pool ? pool : "", 60);
-  gboolean all_functions;
-  int vlan;
+has_partner (const xmlNode *domain, const char *alias) {
+  const xmlNode *interface = domain_xml_child (domain_xml_child (domain, "devices"), "interface");
 
-  if (!check_attributes (slot, slot_attributes, error) || !read_vlan (slot, &vlan, error)
-      || !read_functions (slot, &all_functions, error))
+  for (; interface; interface = domain_xml_next (interface, "interface"))
+    if (domain_xml_attribute_is (domain_xml_child (interface, "alias"), "name", alias))
+      return domain_xml_attribute_is (domain_xml_child (interface, "teaming"), "type", "persistent");
+  return FALSE;
+}
+
+static gboolean
+check_teaming (const Reader *reader, const xmlNode *slot, GError **error) {
+  g_autofree char *alias = domain_xml_attribute (slot, "teaming");
+
+  if (!alias || (g_str_has_prefix (alias, "ua-") && has_partner (reader->domain, alias)))
+    return TRUE;
+  return bad_input (error, slot,
+                    " has teaming='%.60s': expected the alias of an interface of this domain, as in "
+                    "teaming='ua-net0' with <interface ...><model type='virtio'/><teaming type='persistent'/><alias "
+                    "name='ua-net0'/>...</interface>",
+                    alias);
+}
+
+/* The device that stands for the slot @name of the metadata, taken out of the list. */
+static DomainDevice *
+take_device (Reader *reader, const char *name) {
+  for (guint i = 0; i < reader->devices->len; i++) {
+    const DomainDevice *device = g_ptr_array_index (reader->devices, i);
+    if (device->is_ours && strcmp (device->slot, name) == 0)
+      return g_ptr_array_steal_index (reader->devices, i);
+  }
+  return NULL;
+}
+
+/* A slot as it stands in the metadata. */
+typedef struct {
+  char *name, *pool, *mac;
+  int vlan;
+  gboolean all_functions;
+} Slot;
+
+static void
+slot_clear (Slot *slot) {
+  g_free (slot->name);
+  g_free (slot->pool);
+  g_free (slot->mac);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Slot, slot_clear)
+
+static gboolean
+read_slot (const Reader *reader, const xmlNode *element, guint position, Slot *slot, GError **error) {
+  g_autofree char *shown = NULL;
+
+  slot->name = domain_xml_attribute (element, "name");
+  slot->pool = domain_xml_attribute (element, "pool");
+  slot->mac = domain_xml_attribute (element, "mac");
+  if (!check_attributes (element, slot_attributes, error) || !read_vlan (element, &slot->vlan, error)
+      || !read_functions (element, &slot->all_functions, error) || !check_teaming (reader, element, error))
     return FALSE;
-  if (!pool || !*pool)
-    return bad_input (error, slot, " number %u names no pool: expected pool='NAME'", position + 1);
-  if (slot->children)
-    return bad_input (error, slot, " for the pool '%s' is not empty: expected attributes only", shown);
-  if (!name)
-    name = g_strdup_printf ("slot%u", position);
-  if (vfpool_request_add_pool (request, name, pool, mac, vlan, error)
-      && (!all_functions || vfpool_request_set_all_functions (request, name, error)))
+  if (!slot->pool || !*slot->pool)
+    return bad_input (error, element, " number %u names no pool: expected pool='NAME'", position + 1);
+  shown = printable_copy (slot->pool, 60);
+  if (element->children)
+    return bad_input (error, element, " for the pool '%s' is not empty: expected attributes only", shown);
+  if (!slot->name)
+    slot->name = g_strdup_printf ("slot%u", position);
+  return TRUE;
+}
+
+static gboolean
+add_pool_slot (const Reader *reader, const Slot *slot, GError **error) {
+  g_autofree char *shown = printable_copy (slot->pool, 60);
+
+  if (vfpool_request_add_pool (reader->request, slot->name, slot->pool, slot->mac, slot->vlan, error)
+      && (!slot->all_functions || vfpool_request_set_all_functions (reader->request, slot->name, error)))
     return TRUE;
   g_prefix_error (error, "the domain's <metadata>: <" PREFIX ":slot> for the pool '%s': ", shown);
   return FALSE;
+}
+
+static gboolean
+add_slot (Reader *reader, const xmlNode *element, guint position, GError **error) {
+  g_auto (Slot) slot = { NULL };
+  g_autoptr (DomainDevice) device = NULL;
+
+  if (!read_slot (reader, element, position, &slot, error))
+    return FALSE;
+  device = take_device (reader, slot.name);
+  if (!device) /* an incoming guest's is leased when it starts, and plugged in when it runs */
+    return reader->is_incoming || add_pool_slot (reader, &slot, error);
+  read_attributes (device, &slot.mac, &slot.vlan);
+  if (!reader->is_incoming)
+    return add_address_slot (reader->request, device, slot.mac, slot.vlan, error);
+  if (slot.all_functions)
+    g_ptr_array_add (reader->whole_slots, g_strdup (slot.name));
+  return add_pool_slot (reader, &slot, error);
 }
 
 static gboolean
@@ -136,12 +307,12 @@ read_policy (VfpoolRequest *request, const xmlNode *element, GError **error) {
 }
 
 static gboolean
-add_request (VfpoolRequest *request, const xmlNode *element, GError **error) {
+add_request (Reader *reader, const xmlNode *element, GError **error) {
   guint position = 0;
 
   if (!xmlStrEqual (element->name, BAD_CAST "request"))
     return bad_input (error, element, " is unknown: expected <" PREFIX ":request>");
-  if (!check_attributes (element, policy_attributes, error) || !read_policy (request, element, error))
+  if (!check_attributes (element, policy_attributes, error) || !read_policy (reader->request, element, error))
     return FALSE;
   for (const xmlNode *node = element->children; node; node = node->next) {
     if (is_decoration (node))
@@ -153,15 +324,15 @@ add_request (VfpoolRequest *request, const xmlNode *element, GError **error) {
                         " holds the unknown element <%s%s%.60s>: expected <" PREFIX ":slot pool='NAME'/>",
                         node->ns && node->ns->prefix ? (const char *)node->ns->prefix : "", node->ns ? ":" : "",
                         (const char *)node->name);
-    if (!add_slot (request, node, position++, error))
+    if (!add_slot (reader, node, position++, error))
       return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
-add_metadata (VfpoolRequest *request, const xmlNode *domain, GError **error) {
-  const xmlNode *metadata = domain_xml_child (domain, "metadata");
+add_metadata (Reader *reader, GError **error) {
+  const xmlNode *metadata = domain_xml_child (reader->domain, "metadata");
   const xmlNode *seen = NULL;
 
   for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next) {
@@ -174,102 +345,46 @@ add_metadata (VfpoolRequest *request, const xmlNode *domain, GError **error) {
       return bad_input (error, node,
                         " stands beside another element of vfpool: expected one <" PREFIX
                         ":request> that holds all slots");
-    if (!add_request (request, node, error))
+    if (!add_request (reader, node, error))
       return FALSE;
     seen = node;
   }
   return TRUE;
 }
 
-/* ---- By address: host devices ---- */
+/* ---- The whole ---- */
 
-static gboolean
-read_hex (const xmlNode *address, const char *name, guint64 max, guint *number) {
-  g_autofree char *text = domain_xml_attribute (address, name);
-  guint64 value = 0;
-  char *end = NULL;
+static VfpoolRequest *
+read_domain (const DomainXml *xml, Reader *reader, GError **error) {
+  g_autofree char *uuid = domain_xml_get_uuid (xml, error);
+  g_autofree char *name = domain_xml_get_name (xml);
+  g_autoptr (VfpoolRequest) request = uuid ? vfpool_request_new (VFPOOL_GUEST_LIBVIRT, uuid, name, error) : NULL;
+  g_autoptr (GPtrArray) whole_slots = g_ptr_array_new_with_free_func (g_free);
 
-  if (text && (!g_ascii_isdigit (*text) || (value = g_ascii_strtoull (text, &end, 0)) > max || *end))
-    return FALSE;
-  *number = (guint)value;
-  return TRUE;
-}
-
-/* libvirt writes all four, in hexadecimal with 0x; those that a person left out are 0 to libvirt as well. */
-static char *
-read_address (const xmlNode *address, GError **error) {
-  guint domain, bus, device, function;
-
-  if (read_hex (address, "domain", 0xffffffff, &domain) && read_hex (address, "bus", 0xff, &bus)
-      && read_hex (address, "slot", 0x1f, &device) && read_hex (address, "function", 7, &function))
-    return g_strdup_printf ("%04x:%02x:%02x.%x", domain, bus, device, function);
-  g_set_error_literal (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                       "the domain has a host device whose source <address> cannot be read: expected domain='0x0000' "
-                       "bus='0x01' slot='0x10' function='0x0', as libvirt writes it");
-  return NULL;
-}
-
-/* The one VLAN that the port of an interface is in; a trunk has no such, and is libvirt's own affair. */
-static int
-interface_vlan (const xmlNode *interface) {
-  const xmlNode *vlan = domain_xml_child (interface, "vlan");
-  const xmlNode *tag = domain_xml_child (vlan, "tag");
-  g_autofree char *id = domain_xml_attribute (tag, "id");
-  guint64 value;
-
-  if (!id || domain_xml_next (tag, "tag") || domain_xml_attribute_is (vlan, "trunk", "yes")
-      || !g_ascii_string_to_unsigned (id, 10, 0, G_MAXINT, &value, NULL))
-    return VFPOOL_VLAN_UNSET;
-  return (int)value;
-}
-
-/* Slots by address are named after the address: libvirt gives devices their aliases only after the hook has run. */
-static gboolean
-add_device (VfpoolRequest *request, const xmlNode *device, gboolean is_interface, GError **error) {
-  const xmlNode *address = domain_xml_child (domain_xml_child (device, "source"), "address");
-  g_autofree char *mac = is_interface ? domain_xml_attribute (domain_xml_child (device, "mac"), "address") : NULL;
-  int vlan = is_interface ? interface_vlan (device) : VFPOOL_VLAN_UNSET;
-  g_autofree char *bdf = NULL;
-  g_autofree char *slot = NULL;
-
-  /* An interface of type hostdev may also be a USB device. */
-  if (!address || (is_interface && !domain_xml_attribute_is (address, "type", "pci")))
-    return TRUE;
-  if (!(bdf = read_address (address, error)))
-    return FALSE;
-  slot = g_strdelimit (g_strconcat ("hostdev-", bdf, NULL), ":.", '-');
-  if (vfpool_request_add_address (request, slot, bdf, mac, vlan, error))
-    return TRUE;
-  g_prefix_error (error, "the domain's host device %s: ", bdf);
-  return FALSE;
-}
-
-static gboolean
-add_devices (VfpoolRequest *request, const xmlNode *domain, GError **error) {
-  const xmlNode *devices = domain_xml_child (domain, "devices");
-
-  for (const xmlNode *d = domain_xml_child (devices, "hostdev"); d; d = domain_xml_next (d, "hostdev"))
-    if (domain_xml_attribute_is (d, "type", "pci") && !domain_xml_attribute_is (d, "mode", "capabilities")
-        && !add_device (request, d, FALSE, error))
-      return FALSE;
-  for (const xmlNode *d = domain_xml_child (devices, "interface"); d; d = domain_xml_next (d, "interface"))
-    if (domain_xml_attribute_is (d, "type", "hostdev") && !add_device (request, d, TRUE, error))
-      return FALSE;
-  return TRUE;
+  if (!request)
+    return NULL;
+  reader->request = request;
+  reader->domain = domain_xml_root (xml);
+  reader->whole_slots = whole_slots;
+  if (!add_metadata (reader, error) || !add_devices (reader, error))
+    return NULL;
+  if (!vfpool_request_is_empty (request))
+    domain_numa_read (request, reader->domain);
+  return g_steal_pointer (&request);
 }
 
 VfpoolRequest *
 domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **error) {
-  const xmlNode *domain = domain_xml_root (xml);
-  g_autofree char *uuid = domain_xml_get_uuid (xml, error);
-  g_autofree char *name = domain_xml_get_name (xml);
-  g_autoptr (VfpoolRequest) request = NULL;
+  g_autoptr (GPtrArray) devices = with_addresses ? domain_devices_read (xml, error) : g_ptr_array_new ();
 
-  if (!uuid || !(request = vfpool_request_new (VFPOOL_GUEST_LIBVIRT, uuid, name, error)))
-    return NULL;
-  if (!add_metadata (request, domain, error) || (with_addresses && !add_devices (request, domain, error)))
-    return NULL;
-  if (!vfpool_request_is_empty (request))
-    domain_numa_read (request, domain);
-  return g_steal_pointer (&request);
+  return devices ? read_domain (xml, &(Reader){ .devices = devices }, error) : NULL;
+}
+
+VfpoolRequest *
+domain_request_new_incoming (const DomainXml *xml, DomainPoolOf pool_of, gpointer data, GError **error) {
+  g_autoptr (GPtrArray) devices = domain_devices_read (xml, error);
+
+  return devices ? read_domain (
+             xml, &(Reader){ .devices = devices, .is_incoming = TRUE, .pool_of = pool_of, .pool_of_data = data }, error)
+                 : NULL;
 }

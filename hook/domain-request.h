@@ -19,3 +19,19 @@
  *   VFPOOL_ERROR_BAD_INPUT.
  */
 VfpoolRequest *domain_request_new (const DomainXml *xml, gboolean with_addresses, GError **error);
+
+/**
+ * DomainPoolOf: Returns: (nullable): the name of the pool of this host that @bdf lies in.
+ * @data: as given to domain_request_new_incoming()
+ */
+typedef const char *(*DomainPoolOf) (gpointer data, const char *bdf);
+
+/**
+ * domain_request_new_incoming: what a domain that comes from another host, or from a file, needs for the host devices in its XML.
+ * Their addresses are those that it had; a device that stands for a slot of the metadata is any of that slot's pool, another one
+ * any of the pool that its address lies in here, and rather the same. What stands in the metadata only is not asked for.
+ * @xml: a domain
+ *
+ * Returns: as domain_request_new().
+ */
+VfpoolRequest *domain_request_new_incoming (const DomainXml *xml, DomainPoolOf pool_of, gpointer data, GError **error);

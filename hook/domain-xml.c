@@ -127,6 +127,18 @@ domain_xml_free (DomainXml *self) {
   xmlFreeDoc (self);
 }
 
+char *
+domain_xml_to_string (const DomainXml *self) {
+  xmlChar *text = NULL;
+  char *copy;
+  int length;
+
+  xmlDocDumpMemoryEnc ((xmlDoc *)self, &text, &length, "UTF-8");
+  copy = g_strdup ((const char *)text);
+  xmlFree (text);
+  return copy;
+}
+
 /* ---- Walking the tree ---- */
 
 const xmlNode *

@@ -32,6 +32,9 @@ char *domain_xml_read (int fd, gsize *length, GError **error);
 DomainXml *domain_xml_parse (const char *text, gsize length, GError **error);
 void domain_xml_free (DomainXml *self);
 
+/** domain_xml_to_string: Returns: (transfer full): the document as text, for g_free(). */
+char *domain_xml_to_string (const DomainXml *self);
+
 /** domain_xml_get_uuid: Returns: (transfer full): the domain's UUID as written, or NULL: VFPOOL_ERROR_BAD_INPUT. */
 char *domain_xml_get_uuid (const DomainXml *self, GError **error);
 

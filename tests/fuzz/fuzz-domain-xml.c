@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Domain XML: what a domain asks for can be written as XML again and is the same request. */
+#include "domain-devices.h"
 #include "domain-request.h"
 #include "fuzz.h"
 #include "request.h"
@@ -36,6 +37,15 @@ write_home (GString *xml, const VfpoolRequest *request) {
     g_string_append_printf (xml, "<vcpu cpuset='%s'>2</vcpu>", cpus);
 }
 
+/* The alias from which the name of a slot by address is known, where it is not known from the address. */
+static void
+write_alias (GString *xml, const VfpoolSlot *slot) {
+  g_autofree char *by_address = g_strdelimit (g_strconcat ("hostdev-", slot->address, NULL), ":.", '-');
+
+  if (strcmp (slot->name, by_address) != 0)
+    g_string_append_printf (xml, "<alias name='" DOMAIN_ALIAS_PREFIX "%s'/>", slot->name);
+}
+
 static void
 write_address_slot (GString *xml, const VfpoolSlot *slot) {
   g_auto (GStrv) part = g_strsplit_set (slot->address, ":.", 4);
@@ -48,6 +58,7 @@ write_address_slot (GString *xml, const VfpoolSlot *slot) {
     g_string_append_printf (xml, "<mac address='%s'/>", slot->mac);
   if (slot->vlan != VFPOOL_VLAN_UNSET)
     g_string_append_printf (xml, "<vlan><tag id='%d'/></vlan>", slot->vlan);
+  write_alias (xml, slot);
   g_string_append (xml, "</interface>");
 }
 
@@ -133,6 +144,57 @@ check_domain (const DomainXml *xml, gboolean with_addresses) {
   check_again (request);
 }
 
+/* ---- A domain that comes from elsewhere ---- */
+
+static const char *
+pool_of (gpointer data G_GNUC_UNUSED, const char *bdf) {
+  return bdf[strlen (bdf) - 1] % 2 ? "odd" : NULL;
+}
+
+/* A lease of another device for each slot. */
+static GPtrArray *
+lease_all (const VfpoolRequest *request) {
+  GPtrArray *leases = g_ptr_array_new_with_free_func ((GDestroyNotify)vfpool_lease_unref);
+
+  for (guint i = 0; i < request->slots->len; i++) {
+    VfpoolLease *lease = vfpool_lease_new ();
+
+    lease->slot = g_strdup (((VfpoolSlot *)g_ptr_array_index (request->slots, i))->name);
+    lease->address = g_strdup_printf ("fedcba98:%02x:%02x.0", i / 32, i % 32);
+    g_ptr_array_add (leases, lease);
+  }
+  return leases;
+}
+
+/* What was leased is found again in the XML that is printed, by slot and address; if it can be understood at all: a slot of
+ * the metadata that has no device is not looked at before. */
+static void
+check_incoming (DomainXml *xml) {
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VfpoolRequest) before = domain_request_new (xml, TRUE, NULL);
+  g_autoptr (VfpoolRequest) request = domain_request_new_incoming (xml, pool_of, NULL, &error), then = NULL;
+  g_autoptr (GPtrArray) leases = NULL;
+  gboolean changed;
+
+  fuzz_assert_answer (request != NULL, &error);
+  leases = request ? lease_all (request) : NULL;
+  if (!leases || !before || !domain_devices_rewrite (xml, leases, &changed, NULL))
+    return;
+  g_assert_true (changed == (leases->len > 0));
+  then = domain_request_new (xml, TRUE, &error);
+  if (!then) { /* an input may have the addresses of these leases itself */
+    g_assert_nonnull (strstr (error->message, "both ask for fedcba98:"));
+    return;
+  }
+  for (guint i = 0; i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    const VfpoolSlot *slot = find_slot (then, lease->slot);
+
+    g_assert_nonnull (slot);
+    g_assert_cmpstr (slot->address, ==, lease->address);
+  }
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   g_autoptr (GError) error = NULL;
@@ -150,5 +212,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   fuzz_assert_answer (uuid != NULL, &error);
   check_domain (xml, TRUE);
   check_domain (xml, FALSE);
+  check_incoming (xml);
   return 0;
 }

@@ -27,6 +27,16 @@
   "<interface type='hostdev' managed='yes'><mac address='52:54:00:AA:BB:CC'/><source>" PCI_ADDRESS "</source>" rest    \
   "</interface>"
 
+#define ALIASED(alias)                                                                                                 \
+  "<hostdev mode='subsystem' type='pci'><source>" ADDRESS "</source><alias name='" alias "'/></hostdev>"
+#define BOTH(slots, devices)                                                                                           \
+  HEAD "<metadata><v:request " NS ">" slots "</v:request></metadata><devices>" devices "</devices></domain>"
+#define OTHER_ALIASED(alias)                                                                                           \
+  "<hostdev mode='subsystem' type='pci'><source><address bus='2'/></source><alias name='" alias "'/></hostdev>"
+#define PARTNER                                                                                                        \
+  "<interface type='network'><model type='virtio'/><teaming type='persistent'/><alias name='ua-net0'/></interface>"
+#define LONG "x12345678901234567890123456789012" /* one more than a slot's name may have */
+
 static VfpoolRequest *
 request_of (const char *text, gsize length, gboolean with_addresses, GError **error) {
   g_autoptr (DomainXml) xml = domain_xml_parse (text, length, error);
@@ -88,6 +98,26 @@ static const struct {
     "hostdev-0000-01-10-2 0000:01:10.2 52:54:00:aa:bb:cc -1;" },
   { "an interface on USB",
     DEVICES ("<interface type='hostdev'><source><address type='usb' bus='0' device='2'/></source></interface>"), "" },
+  { "a hostdev with an alias of its own", DEVICES (ALIASED ("ua-nic")), "ua-nic 0000:01:10.2 - -1;" },
+  { "a hostdev with libvirt's alias", DEVICES (ALIASED ("hostdev0")), "hostdev-0000-01-10-2 0000:01:10.2 - -1;" },
+  { "a hostdev with an alias that is no slot's name", DEVICES (ALIASED ("ua-vfpool-" LONG)),
+    "hostdev-0000-01-10-2 0000:01:10.2 - -1;" },
+  { "our alias, without such a slot", DEVICES (ALIASED ("ua-vfpool-net0")), "net0 0000:01:10.2 - -1;" },
+  { "our alias, the device of a slot",
+    BOTH ("<v:slot pool='a'/><v:slot name='net0' pool='lan' mac='52:54:00:12:34:56' vlan='100'/>",
+          ALIASED ("ua-vfpool-net0")),
+    "slot0 pool a - -1;net0 0000:01:10.2 52:54:00:12:34:56 100;" },
+  { "our alias, a slot without a name", BOTH ("<v:slot pool='a'/>", ALIASED ("ua-vfpool-slot0")),
+    "slot0 0000:01:10.2 - -1;" },
+  { "our alias, all functions", BOTH ("<v:slot name='gpu' pool='a' functions='all'/>", ALIASED ("ua-vfpool-gpu")),
+    "gpu 0000:01:10.2 - -1;" },
+  { "our alias, an interface with attributes of its own",
+    BOTH ("<v:slot name='net0' pool='lan' mac='52:54:00:12:34:56' vlan='100'/>",
+          INTERFACE ("<vlan><tag id='42'/></vlan><alias name='ua-vfpool-net0'/>")),
+    "net0 0000:01:10.2 52:54:00:aa:bb:cc 42;" },
+  { "a user's alias that is like a slot's name", BOTH ("<v:slot name='nic' pool='lan'/>", ALIASED ("ua-nic")),
+    "nic pool lan - -1;ua-nic 0000:01:10.2 - -1;" },
+  { "a pair", BOTH ("<v:slot name='net0' pool='lan' teaming='ua-net0'/>", PARTNER), "net0 pool lan - -1;" },
   { "hostdevs inside something else", HEAD "<devices><x>" HOSTDEV ("") "</x></devices>" HOSTDEV ("") "</domain>", "" },
 };
 
@@ -112,7 +142,7 @@ test_understood (void **state G_GNUC_UNUSED) {
 static const struct {
   const char *what;
   const char *xml;
-  const char *said[3]; /* all stand in the message */
+  const char *said[3];      /* all stand in the message */
 } refused[] = {
   { "nothing", " ", { "not well-formed" } },
   { "no XML", "hello", { "not well-formed", "line 1" } },
@@ -133,7 +163,7 @@ static const struct {
   { "an undeclared entity", HEAD "<title>&f;</title></domain>", { "not well-formed" } },
   { "an unknown attribute",
     REQUEST ("<v:slot pool='lan' vlna='1'/>"),
-    { "'vlna'", "name, pool, mac, vlan, functions" } },
+    { "'vlna'", "name, pool, mac, vlan, functions, teaming" } },
   { "a prefixed attribute", REQUEST ("<v:slot v:pool='lan'/>"), { "'v:pool'", "without a prefix" } },
   { "a slot's attribute on the request",
     HEAD "<metadata><v:request " NS " pool='a'/></metadata></domain>",
@@ -149,6 +179,17 @@ static const struct {
     HEAD "<metadata><v:request " NS " anti-affinity=''/></metadata></domain>",
     { "anti-affinity=", "pf-preferred" } },
   { "some functions", REQUEST ("<v:slot pool='lan' functions='2'/>"), { "functions='2'", "functions='all'" } },
+  { "a pair with nobody",
+    REQUEST ("<v:slot pool='lan' teaming='ua-net0'/>"),
+    { "'ua-net0'", "<teaming type='persist" } },
+  { "a pair with one that is not asked",
+    BOTH ("<v:slot pool='lan' teaming='ua-net0'/>", "<interface><alias name='ua-net0'/></interface>"),
+    { "'ua-net0'", "<teaming type='persist" } },
+  { "a pair by an alias that does not last",
+    BOTH ("<v:slot pool='lan' teaming='net0'/>",
+          "<interface><teaming type='persistent'/><alias name='net0'/></interface>"),
+    { "teaming='net0'", "ua-net0" } },
+  { "one alias twice", DEVICES (ALIASED ("ua-a") OTHER_ALIASED ("ua-a")), { "'ua-a' stands twice" } },
   { "an unknown element", REQUEST ("<v:slut pool='lan'/>"), { "<v:slut>", ":slot" } },
   { "a slot in no namespace", REQUEST ("<slot pool='lan'/>"), { "<slot>", ":slot" } },
   { "an unknown element beside the request",
