@@ -79,7 +79,7 @@ is_locked (int fd, const char *uuid) {
 gboolean
 attacher_is_held (const char *root, const char *uuid) {
   g_autofree char *path = g_strconcat (root ? root : "", FILE_NAME, NULL);
-  int fd = open (path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   gboolean is_held = fd >= 0 && (is_locked (fd, NULL) || is_locked (fd, uuid));
 
   if (fd >= 0)
