@@ -8,6 +8,7 @@
 
 #include "domain-request.h"
 #include "request.h"
+#include "schema.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,6 +43,14 @@ request_of (const char *text, gsize length, gboolean with_addresses, GError **er
   g_autoptr (DomainXml) xml = domain_xml_parse (text, length, error);
 
   return xml ? domain_request_new (xml, with_addresses, error) : NULL;
+}
+
+/* What the grammar says of a domain that has a request; SCHEMA_NO_REQUEST also when it is no domain. */
+static SchemaVerdict
+verdict_of (const char *text) {
+  g_autoptr (DomainXml) xml = domain_xml_parse (text, strlen (text), NULL);
+
+  return xml ? schema_verdict (xml) : SCHEMA_NO_REQUEST;
 }
 
 /* "SLOT POOL-or-ADDRESS MAC VLAN;" for each slot */
@@ -133,6 +142,8 @@ test_understood (void **state G_GNUC_UNUSED) {
     got = describe (request);
     if (strcmp (got, understood[i].expected) != 0)
       fail_msg ("%s: got '%s', expected '%s'", understood[i].what, got, understood[i].expected);
+    if (verdict_of (understood[i].xml) == SCHEMA_REFUSED)
+      fail_msg ("%s: the grammar refuses it", understood[i].what);
     assert_string_equal (request->id, UUID);
     assert_string_equal (request->name, "web");
     assert_int_equal (request->kind, VFPOOL_GUEST_LIBVIRT);
@@ -143,6 +154,7 @@ static const struct {
   const char *what;
   const char *xml;
   const char *said[3];      /* all stand in the message */
+  gboolean is_past_grammar; /* the grammar allows it */
 } refused[] = {
   { "nothing", " ", { "not well-formed" } },
   { "no XML", "hello", { "not well-formed", "line 1" } },
@@ -181,10 +193,12 @@ static const struct {
   { "some functions", REQUEST ("<v:slot pool='lan' functions='2'/>"), { "functions='2'", "functions='all'" } },
   { "a pair with nobody",
     REQUEST ("<v:slot pool='lan' teaming='ua-net0'/>"),
-    { "'ua-net0'", "<teaming type='persist" } },
+    { "'ua-net0'", "<teaming type='persist" },
+    TRUE },
   { "a pair with one that is not asked",
     BOTH ("<v:slot pool='lan' teaming='ua-net0'/>", "<interface><alias name='ua-net0'/></interface>"),
-    { "'ua-net0'", "<teaming type='persist" } },
+    { "'ua-net0'", "<teaming type='persist" },
+    TRUE },
   { "a pair by an alias that does not last",
     BOTH ("<v:slot pool='lan' teaming='net0'/>",
           "<interface><teaming type='persistent'/><alias name='net0'/></interface>"),
@@ -195,7 +209,7 @@ static const struct {
   { "an unknown element beside the request",
     HEAD "<metadata><v:slot " NS " pool='a'/></metadata></domain>",
     { "slot> is unknown", ":request" } },
-  { "two requests", HEAD "<metadata><v:request " NS "/><v:request " NS "/></metadata></domain>", { "one <" } },
+  { "two requests", HEAD "<metadata><v:request " NS "/><v:request " NS "/></metadata></domain>", { "one <" }, TRUE },
   { "a later namespace",
     HEAD "<metadata><v:request xmlns:v='urn:vfpool:domain:2'/></metadata></domain>",
     { "urn:vfpool:domain:2", "urn:vfpool:domain:1" } },
@@ -206,7 +220,7 @@ static const struct {
   { "a VLAN with a sign", REQUEST ("<v:slot pool='lan' vlan='-1'/>"), { "'-1'", "4094" } },
   { "a bad MAC", REQUEST ("<v:slot pool='lan' mac='52:54:00:12:34'/>"), { "'52:54:00:12:34'", "'lan'" } },
   { "a bad slot name", REQUEST ("<v:slot name='a b' pool='lan'/>"), { "'a b'" } },
-  { "a slot twice", REQUEST ("<v:slot name='a' pool='p'/><v:slot name='a' pool='q'/>"), { "'a' stands twice" } },
+  { "a slot twice", REQUEST ("<v:slot name='a' pool='p'/><v:slot name='a' pool='q'/>"), { "'a' stands twice" }, TRUE },
   { "a bus out of range",
     DEVICES ("<hostdev type='pci'><source><address bus='0x100'/></source></hostdev>"),
     { "source <address>" } },
@@ -229,6 +243,8 @@ test_refused (void **state G_GNUC_UNUSED) {
     for (const char *const *said = refused[i].said; said < refused[i].said + 3 && *said; said++)
       if (!strstr (error->message, *said))
         fail_msg ("%s: '%s' does not say: %s", refused[i].what, error->message, *said);
+    if (verdict_of (refused[i].xml) == (refused[i].is_past_grammar ? SCHEMA_REFUSED : SCHEMA_ALLOWED))
+      fail_msg ("%s: the grammar says otherwise", refused[i].what);
   }
 }
 
