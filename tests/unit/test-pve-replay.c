@@ -379,7 +379,8 @@ check_vm (Node *node, const Vm *vm, const View *view) {
       find_fault (node, "VM %s runs without a lease", vmid);
     return;
   }
-  if (vm->phase == RUNNING && (leased & ~vm->chosen))
+  /* What was leased to it, and another has open, stays leased until one of them ends. */
+  if (vm->phase == RUNNING && (leased & ~vm->chosen & ~(node->was_disturbed ? open_vfs (node) : 0)))
     find_fault (node, "VM %s has leases %x, but only %x open", vmid, leased, vm->chosen);
   if (vm->phase == RUNNING && (vm->chosen & ~leased) && !node->was_disturbed)
     find_fault (node, "VM %s has %x open, but leases %x", vmid, vm->chosen, leased);
