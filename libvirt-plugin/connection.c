@@ -320,6 +320,12 @@ connection_start (Worker *worker) {
 
   self->worker = worker;
   self->watch = watch_start ("", on_socket, self);
+  if (!self->watch)
+    journal_say (
+        VFPOOL_MESSAGE_WARNING, &about_connection,
+        "the sockets of libvirt's daemon cannot be watched for (/proc/sys/fs/inotify has the limits): when it comes "
+        "back, it may take %d s until that is noticed",
+        RETRY_MAX_S);
   guests_begin (worker, get_libvirt, self);
   worker_push (worker, try_to_connect, self, NULL);
   return self;

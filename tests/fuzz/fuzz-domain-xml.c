@@ -3,6 +3,7 @@
 #include "domain-devices.h"
 #include "domain-request.h"
 #include "fuzz.h"
+#include "live-xml.h"
 #include "request.h"
 
 #include <string.h>
@@ -195,6 +196,21 @@ check_incoming (DomainXml *xml) {
   }
 }
 
+/* Whatever a running guest says that its VF is paired with, what is plugged in is one device of that name. */
+static void
+check_live (const DomainXml *xml) {
+  g_autofree char *teaming = live_xml_teaming (xml, "net0");
+  g_autofree char *device = live_xml_hostdev ("0000:01:10.0", "ua-vfpool-net0", teaming);
+  g_autofree char *text = g_strconcat ("<domain><devices>", device, "</devices></domain>", NULL);
+  g_autoptr (DomainXml) plugged = domain_xml_parse (text, strlen (text), NULL);
+  const xmlNode *hostdev =
+      plugged ? domain_xml_child (domain_xml_child (domain_xml_root (plugged), "devices"), "hostdev") : NULL;
+
+  g_assert_true (plugged && live_xml_has_alias (plugged, "ua-vfpool-net0"));
+  g_assert_null (hostdev->next);
+  live_xml_has_alias (xml, "ua-vfpool-net0");
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   g_autoptr (GError) error = NULL;
@@ -212,6 +228,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   fuzz_assert_answer (uuid != NULL, &error);
   check_domain (xml, TRUE);
   check_domain (xml, FALSE);
+  check_live (xml);
   check_incoming (xml);
   return 0;
 }
