@@ -101,7 +101,11 @@ vfpool_holder_describe (const char *root, int pid) {
 
   if (vfpool_guest_of_process (root, pid, &kind, &id, &name))
     guest = vfpool_guest_describe (kind, id, name);
-  return g_strdup_printf ("process %d (%s)%s%s", pid, shown, guest ? ", the QEMU of " : "", guest ? guest : "");
+  return g_strdup_printf ("process %d (%s)%s%s", pid, shown,
+                          !guest                         ? ""
+                          : kind == VFPOOL_GUEST_PVE_LXC ? " in "
+                                                         : ", the QEMU of ",
+                          guest ? guest : "");
 }
 
 char *
