@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLOSE_STEP_US (20 * 1000)
-
 gboolean
 vfpool_holder_group_is_open (const char *root, int group) {
   g_autofree char *path = g_strdup_printf ("%s/dev/vfio/%d", root, group);
@@ -114,16 +112,6 @@ vfpool_holder_find (const char *root, int group) {
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
 
   return pid ? vfpool_holder_describe (root, pid) : g_strdup ("somebody");
-}
-
-char *
-vfpool_holder_wait_closed (const char *root, int group, int seconds) {
-  for (gint64 waited = 0; vfpool_holder_group_is_open (root, group); waited += CLOSE_STEP_US) {
-    if (waited >= seconds * G_USEC_PER_SEC)
-      return vfpool_holder_find (root, group);
-    g_usleep (CLOSE_STEP_US);
-  }
-  return NULL;
 }
 
 gint64
