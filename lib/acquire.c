@@ -11,6 +11,7 @@
  * the snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
  */
 #include "holder.h"
+#include "inuse.h"
 #include "mac.h"
 #include "release.h"
 #include "prepare.h"
@@ -27,7 +28,7 @@ typedef struct {
   GArray *choices; /* the snapshot's: the slots that concern vfpool, then one for each VF that goes with a slot's */
   guint n_slots;   /* how many of them are slots of the request */
   GPtrArray *with; /* of VfpoolSlot: those of the VFs that go with others */
-  GPtrArray *held; /* of VfpoolLease or NULL, by choice: what the guest holds and has open: left alone */
+  GPtrArray *held; /* of VfpoolLease or NULL, by choice: what the guest holds and has in use: left alone */
   GPtrArray
       *before; /* of VfpoolLease or NULL, by choice: what the guest held, as it was before this call reserved it anew */
   GPtrArray *leases; /* of VfpoolLease, by choice: reserved by this call, or held */
@@ -80,15 +81,10 @@ find_own (const Acquire *a, GPtrArray *leases, const VfpoolSlot *slot) {
   return NULL;
 }
 
-/* Whether the guest of @lease has it open: then it is left alone, whatever is asked. Looked up without disturbing it. */
+/* Whether the guest of @lease has it in use: then it is left alone, whatever is asked. */
 static gboolean
-is_open (Acquire *a, const VfpoolLease *lease, const VfpoolFunction *function) {
-  g_autoptr (GHashTable) holders = NULL;
-
-  if (lease->state != VFPOOL_LEASE_ACTIVE || function->iommu_group < 0)
-    return FALSE;
-  holders = vfpool_holder_scan (a->self->root);
-  return g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
+is_in_use (Acquire *a, const VfpoolLease *lease, const VfpoolFunction *function) {
+  return lease->state == VFPOOL_LEASE_ACTIVE && vfpool_in_use_is_seen (a->self->root, lease, function);
 }
 
 /* Settles what the guest holds for slot @i: kept, kept and left alone, or (when it no longer fits the request) given
@@ -111,7 +107,7 @@ settle_slot (Acquire *a, guint i, GPtrArray *leases, gboolean *again, GError **e
     return vfpool_release_as (a->self, own, "released", "the guest now asks for something else in this slot", error);
   }
   choice->chosen = function;
-  if (is_open (a, own, function))
+  if (is_in_use (a, own, function))
     a->held->pdata[i] = vfpool_lease_ref (own);
   return TRUE;
 }
@@ -177,6 +173,7 @@ add_other (Acquire *a, guint i, char *name, VfpoolFunction *function) {
   slot->pool = g_strdup (main_choice->slot->pool);
   slot->vlan = main_choice->slot->vlan;
   slot->policy = main_choice->slot->policy;
+  slot->driver = main_choice->slot->driver;
   g_ptr_array_add (a->with, slot);
   choice.slot = slot;
   choice.candidates = g_ptr_array_ref (main_choice->candidates);
@@ -299,6 +296,7 @@ fill_lease (Acquire *a, guint i, VfpoolLease *lease) {
   g_free (lease->mac);
   lease->mac = g_strdup (g_ptr_array_index (a->macs, i));
   lease->vlan = slot->vlan;
+  lease->driver = slot->driver;
   lease->by_pool = slot->pool != NULL;
   lease->state = VFPOOL_LEASE_RESERVED;
   lease->is_attached = FALSE;
@@ -434,23 +432,31 @@ set_active (VfpoolLease *lease) {
   vfpool_work_end (lease);
 }
 
-/* Waits up to @seconds for @f to be closed; notes in it who has it open still. */
+/* Whether nobody has @f open, now that this call has leased it; notes in it who has. */
 static gboolean
-is_closed (const Acquire *a, VfpoolFunction *f, int seconds) {
+is_closed (const Acquire *a, VfpoolFunction *f) {
+  if (!vfpool_holder_group_is_open (a->self->root, f->iommu_group))
+    return TRUE;
   g_free (f->held_by);
-  f->held_by = vfpool_holder_wait_closed (a->self->root, f->iommu_group, seconds);
-  return !f->held_by;
+  f->held_by = vfpool_holder_find (a->self->root, f->iommu_group);
+  return FALSE;
 }
 
-/* For what the guest's own old process may have open. */
+/* For what the guest's own old process, or its container, may still have in use. */
 static gboolean
-wait_until_closed (const Acquire *a, VfpoolFunction *f, GError **error) {
-  if (is_closed (a, f, a->self->config->release_wait))
-    return TRUE;
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE,
-               "%s is still in use: IOMMU group %d was held open by %s for %d s; stop it, then try again", f->address,
-               f->iommu_group, f->held_by, a->self->config->release_wait);
-  return FALSE;
+wait_until_let_go (const Acquire *a, const VfpoolLease *lease, VfpoolFunction *f, GError **error) {
+  const int seconds = a->self->config->release_wait;
+  g_autofree char *use = vfpool_in_use_wait (a->self->root, lease, f->iommu_group, seconds);
+
+  if (use) {
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE, "%s is still in use: %s after %d s; stop it, then try again",
+                 f->address, use, seconds);
+    return FALSE;
+  }
+  /* While the snapshot was taken its interface may have been in the container. */
+  g_clear_pointer (&f->host_use, g_free);
+  vfpool_host_load_use (a->snapshot.host, f);
+  return TRUE;
 }
 
 /* Asks the kernel whether the VFs are free, and notes what to put back. @again: (out): one is not; it is marked so. */
@@ -463,9 +469,9 @@ save (Acquire *a, gboolean *again, GError **error) {
     if (a->held->pdata[i])
       continue;
     /* What was prepared for this guest before is this guest's: it is waited for, not exchanged for another VF. */
-    if (lease->has_saved && !wait_until_closed (a, f, error))
+    if (lease->has_saved && !wait_until_let_go (a, lease, f, error))
       return FALSE;
-    if (!is_closed (a, f, 0)) {
+    if (!is_closed (a, f)) {
       *again = TRUE;
       return TRUE;
     }
@@ -490,7 +496,7 @@ prepare (Acquire *a, GError **error) {
   return TRUE;
 }
 
-/* Leaves lease @i, that was there before, to its guest: the VF is open and must not be touched. So the lease has to say what it
+/* Leaves lease @i, that was there before, to its guest: the VF is in use and must not be touched. So the lease has to say what it
  * said before, of what the VF is like and of what has to be put back one day. */
 static void
 leave_as_before (Acquire *a, guint i) {
@@ -500,12 +506,14 @@ leave_as_before (Acquire *a, guint i) {
   vfpool_work_leave (a->self, before);
 }
 
-/* Whether the VF of lease @i, that was there before, is still open: then it is not put back, as by release. */
+/* Whether the VF of lease @i, that was there before, is still in use: then it is not put back, as by release. */
 static gboolean
-is_still_open (const Acquire *a, guint i) {
+is_still_in_use (const Acquire *a, guint i) {
   const VfpoolFunction *f = g_array_index (a->choices, VfpoolChoice, i).chosen;
+  const VfpoolLease *before = a->before->pdata[i];
+  g_autofree char *use = before ? vfpool_in_use_wait (a->self->root, before, f->iommu_group, 0) : NULL;
 
-  return a->before->pdata[i] && (f->held_by || vfpool_holder_group_is_open (a->self->root, f->iommu_group));
+  return use != NULL;
 }
 
 /* Gives back what this call reserved. What was not saved was not touched. */
@@ -518,7 +526,7 @@ undo (Acquire *a, const char *reason) {
 
     if (!lease || a->held->pdata[i])
       continue;
-    if (lease->has_saved && is_still_open (a, i))
+    if (lease->has_saved && is_still_in_use (a, i))
       leave_as_before (a, i);
     else if (!lease->has_saved)
       ok = vfpool_work_remove (a->self, lease, "undone", reason, &local);

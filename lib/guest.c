@@ -4,6 +4,12 @@
  * command line, which tells a PID that was given to another process since:
  *  - libvirt: /run/libvirt/qemu/NAME.pid, and `-uuid UUID`;
  *  - Proxmox VE: /run/qemu-server/VMID.pid, and `-pidfile .../qemu-server/VMID.pid`.
+ *
+ * A container is alive when the process that LXC watches it by is: this listens on the abstract socket
+ * /var/lib/lxc/VMID/command from before it takes the container's interfaces until it has given them back, and closes it before
+ * it runs the hooks for the container's end. When it is killed, the kernel kills the container's first process too. The kernel
+ * says who listens (Documentation/networking, /proc/net/unix: __SO_ACCEPTCON among the flags); a connection that somebody left
+ * open has the same name and not that flag.
  */
 #include "guest.h"
 #include "request.h"
@@ -11,8 +17,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* What the kernel calls __SO_ACCEPTCON, and tells to no program by name. */
+#define SO_ACCEPTCON_FLAG 0x10000u
 
 /* What can be read of the file, up to @max bytes, with a zero byte behind it. */
 static GString *
@@ -81,6 +91,31 @@ pve_qemu_is_alive (const char *root, const char *vmid) {
   return pidfile && g_str_has_suffix (pidfile, suffix);
 }
 
+/* Whether @line of /proc/net/unix (Num RefCount Protocol Flags Type St Inode Path) is of a socket called @name that listens. */
+static gboolean
+is_listening (const char *line, const char *name) {
+  unsigned int flags;
+  int end = 0;
+
+  return sscanf (line, "%*s %*s %*s %x %*s %*s %*s %n", &flags, &end) == 1 && end > 0 && (flags & SO_ACCEPTCON_FLAG)
+         && strcmp (line + end, name) == 0;
+}
+
+static VfpoolGuestLife
+find_container (const char *root, const char *vmid) {
+  g_autofree char *path = g_strconcat (root, "/proc/net/unix", NULL);
+  g_autofree char *name = g_strdup_printf ("@/var/lib/lxc/%s/command", vmid), *text = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return VFPOOL_GUEST_UNKNOWN;
+  lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line; line++)
+    if (is_listening (*line, name))
+      return VFPOOL_GUEST_ALIVE;
+  return VFPOOL_GUEST_GONE;
+}
+
 VfpoolGuestLife
 vfpool_guest_life (const char *root, VfpoolGuestKind kind, const char *id) {
   switch (kind) {
@@ -89,6 +124,7 @@ vfpool_guest_life (const char *root, VfpoolGuestKind kind, const char *id) {
   case VFPOOL_GUEST_PVE_QEMU:
     return pve_qemu_is_alive (root, id) ? VFPOOL_GUEST_ALIVE : VFPOOL_GUEST_GONE;
   case VFPOOL_GUEST_PVE_LXC:
+    return find_container (root, id);
   case VFPOOL_GUEST_MANUAL:
     break;
   }
@@ -103,13 +139,50 @@ parse_name (const char *option) {
   return name ? g_strndup (name, strcspn (name, ",")) : NULL;
 }
 
+/* The VMID of the container whose cgroup is @path, or of which it is a part: Proxmox VE puts them below lxc/VMID, LXC itself
+ * into lxc.payload.VMID. For g_free(); NULL: it is none. */
+static char *
+container_of_cgroup (const char *path) {
+  static const char payload[] = "lxc.payload.";
+  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
+
+  for (char **part = parts; *part; part++) {
+    const char *id = g_str_has_prefix (*part, payload)       ? *part + strlen (payload)
+                     : strcmp (*part, "lxc") == 0 && part[1] ? part[1]
+                                                             : NULL;
+    char *vmid = id ? vfpool_guest_normalize_id (VFPOOL_GUEST_PVE_LXC, id, NULL) : NULL;
+
+    if (vmid)
+      return vmid;
+  }
+  return NULL;
+}
+
+static char *
+find_container_of (const char *root, int pid) {
+  g_autofree char *path = g_strdup_printf ("%s/proc/%d/cgroup", root, pid);
+  g_autoptr (GString) text = read_start (path, VFPOOL_COMMAND_LINE_MAX);
+  g_auto (GStrv) lines = g_strsplit (text->str, "\n", -1);
+  char *vmid = NULL;
+
+  /* "0::/lxc/101/ns", and with cgroups of version 1 one for each controller. */
+  for (char **line = lines; *line && !vmid; line++)
+    if (strchr (*line, '/'))
+      vmid = container_of_cgroup (strchr (*line, '/'));
+  return vmid;
+}
+
 gboolean
 vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char **id, char **name) {
   g_auto (GStrv) arguments = read_arguments (root, pid);
   const char *uuid = find_option (arguments, "-uuid"), *pidfile = find_option (arguments, "-pidfile");
 
   *name = NULL;
-  *id = NULL;
+  *id = find_container_of (root, pid);
+  if (*id) {
+    *kind = VFPOOL_GUEST_PVE_LXC;
+    return TRUE;
+  }
   if (pidfile && strstr (pidfile, "/qemu-server/")) {
     g_autofree char *file = g_path_get_basename (pidfile);
     file[strcspn (file, ".")] = '\0';

@@ -20,7 +20,7 @@ VfpoolGuestLife vfpool_guest_life (const char *root, VfpoolGuestKind kind, const
  * vfpool_guest_of_process: which guest the process @pid runs.
  * @kind, @id, @name: (out): of the guest; @id and @name for g_free(), @name may be NULL
  *
- * Returns: FALSE when it is no hypervisor process that vfpool knows.
+ * Returns: FALSE when it is neither a hypervisor process that vfpool knows nor one in a container.
  */
 gboolean vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char **id, char **name);
 

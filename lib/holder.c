@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLOSE_STEP_US (20 * 1000)
-
 gboolean
 vfpool_holder_group_is_open (const char *root, int group) {
   g_autofree char *path = g_strdup_printf ("%s/dev/vfio/%d", root, group);
@@ -101,7 +99,11 @@ vfpool_holder_describe (const char *root, int pid) {
 
   if (vfpool_guest_of_process (root, pid, &kind, &id, &name))
     guest = vfpool_guest_describe (kind, id, name);
-  return g_strdup_printf ("process %d (%s)%s%s", pid, shown, guest ? ", the QEMU of " : "", guest ? guest : "");
+  return g_strdup_printf ("process %d (%s)%s%s", pid, shown,
+                          !guest                         ? ""
+                          : kind == VFPOOL_GUEST_PVE_LXC ? " in "
+                                                         : ", the QEMU of ",
+                          guest ? guest : "");
 }
 
 char *
@@ -110,16 +112,6 @@ vfpool_holder_find (const char *root, int group) {
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
 
   return pid ? vfpool_holder_describe (root, pid) : g_strdup ("somebody");
-}
-
-char *
-vfpool_holder_wait_closed (const char *root, int group, int seconds) {
-  for (gint64 waited = 0; vfpool_holder_group_is_open (root, group); waited += CLOSE_STEP_US) {
-    if (waited >= seconds * G_USEC_PER_SEC)
-      return vfpool_holder_find (root, group);
-    g_usleep (CLOSE_STEP_US);
-  }
-  return NULL;
 }
 
 gint64

@@ -15,10 +15,6 @@
  * TRUE: open by somebody, or it cannot be told, which counts as open. */
 gboolean vfpool_holder_group_is_open (const char *root, int group);
 
-/* Waits up to @seconds for @group to be closed: a hypervisor may tell of a guest's end a little before the kernel has closed
- * its files. Only for a VF leased by the caller. Returns who holds it then, as vfpool_holder_find(), or NULL: nobody. */
-char *vfpool_holder_wait_closed (const char *root, int group, int seconds);
-
 /* All open groups: group number (GINT_TO_POINTER) -> PID of one holder, for g_hash_table_unref(). Processes whose
  * descriptors may not be read are passed over. */
 GHashTable *vfpool_holder_scan (const char *root);
@@ -30,7 +26,7 @@ GHashTable *vfpool_holder_scan_process (const char *root, gint64 pid);
  * (it has closed it meanwhile, or lives in a place that cannot be seen); for g_free(). */
 char *vfpool_holder_find (const char *root, int group);
 
-/* "process 1234 (qemu-system-x86)", for g_free(). */
+/* "process 1234 (qemu-system-x86), the QEMU of libvirt/UUID (NAME)", for g_free(). */
 char *vfpool_holder_describe (const char *root, int pid);
 
 /* The start time of @pid in clock ticks since boot, or 0 when there is no such process or only its zombie is left: with the

@@ -4,9 +4,11 @@
  * away, and a VF with the host's own driver may be just that. A function counts as used when
  *  - a network interface on it carries a default route, is part of a bridge, bond or the like (`master`), has something
  *    stacked on it (`upper_`), or has an address other than an IPv6 link-local one (the kernel gives those by itself);
+ *  - its network interface is in another network namespace: a container has it, or somebody put it there;
  *  - a block device on it, or a partition of one, is mounted, swapped to, or held by another block device (LVM, RAID).
  */
 #include "host.h"
+#include "netdev.h"
 #include "sysfs.h"
 
 #include <arpa/inet.h>
@@ -89,6 +91,8 @@ static char *
 find_network_use (const char *root, const char *bdf) {
   g_auto (GStrv) names = vfpool_sysfs_list (root, "/sys/bus/pci/devices/%s/net", bdf);
 
+  if (vfpool_netdev_is_away (root, bdf))
+    return g_strdup ("its network interface is in another network namespace");
   for (char **name = names; *name; name++) {
     g_autofree char *master = vfpool_sysfs_link_name (root, "/sys/class/net/%s/master", *name);
     if (has_default_route4 (root, *name) || has_default_route6 (root, *name))

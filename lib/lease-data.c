@@ -45,6 +45,22 @@ vfpool_lease_state_to_string (VfpoolLeaseState s) {
   return (guint)s < G_N_ELEMENTS (names) ? names[s] : "unknown";
 }
 
+const char *
+vfpool_driver_to_string (VfpoolDriver driver) {
+  return driver == VFPOOL_DRIVER_HOST ? "host" : "vfio";
+}
+
+gboolean
+vfpool_driver_from_string (const char *text, VfpoolDriver *driver) {
+  for (int d = VFPOOL_DRIVER_VFIO; d <= VFPOOL_DRIVER_HOST; d++) {
+    if (g_strcmp0 (text, vfpool_driver_to_string ((VfpoolDriver)d)) != 0)
+      continue;
+    *driver = (VfpoolDriver)d;
+    return TRUE;
+  }
+  return FALSE;
+}
+
 VfpoolGuestKind
 vfpool_lease_get_guest_kind (const VfpoolLease *self) {
   return self->guest_kind;
@@ -88,6 +104,11 @@ vfpool_lease_get_mac (const VfpoolLease *self) {
 int
 vfpool_lease_get_vlan (const VfpoolLease *self) {
   return self->vlan;
+}
+
+VfpoolDriver
+vfpool_lease_get_driver (const VfpoolLease *self) {
+  return self->driver;
 }
 
 gint64

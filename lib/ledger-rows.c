@@ -17,16 +17,17 @@
 #define FIRST_COLUMNS                                                                                                  \
   "address, serial, guest_kind, guest_id, guest_name, slot, pool, state, by_pool, mac, vlan, has_saved, saved_mac, "   \
   "saved_vlan, saved_qos, "
-#define LAST_COLUMNS "boot_id, worker_pid, worker_start, since, since_boot, reason"
+#define LAST_COLUMNS "boot_id, worker_pid, worker_start, since, since_boot, reason, "
 #define NAME_OF(name, value) #name ", "
 #define VALUE_OF(name, value) #value ", "
-#define COLUMNS_BY(new, newer)                                                                                         \
-  FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (new) VFPOOL_LEDGER_NEWER_COLUMNS (newer) LAST_COLUMNS
-#define COLUMNS COLUMNS_BY (NAME_OF, NAME_OF)
+#define COLUMNS_BY(new, newer, driver)                                                                                 \
+  FIRST_COLUMNS VFPOOL_LEDGER_NEW_COLUMNS (new) VFPOOL_LEDGER_NEWER_COLUMNS (newer) LAST_COLUMNS driver
+#define COLUMNS COLUMNS_BY (NAME_OF, NAME_OF, "driver")
 /* The same of an older ledger, which is only read when it is damaged: else it is brought up to date. */
-#define COLUMNS_OF_1 COLUMNS_BY (VALUE_OF, VALUE_OF)
-#define COLUMNS_OF_2 COLUMNS_BY (NAME_OF, VALUE_OF)
-#define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+#define COLUMNS_OF_1 COLUMNS_BY (VALUE_OF, VALUE_OF, "'vfio'")
+#define COLUMNS_OF_2 COLUMNS_BY (NAME_OF, VALUE_OF, "'vfio'")
+#define COLUMNS_OF_4 COLUMNS_BY (NAME_OF, NAME_OF, "'vfio'")
+#define PLACES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 enum {
   ADDRESS,
@@ -57,6 +58,7 @@ enum {
   SINCE,
   SINCE_BOOT,
   REASON,
+  DRIVER,
   N_COLUMNS,
 };
 
@@ -192,6 +194,7 @@ vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong) {
   g_autoptr (VfpoolLease) lease = vfpool_lease_new ();
   g_autofree char *kind = vfpool_ledger_column_text (stmt, GUEST_KIND);
   g_autofree char *state = vfpool_ledger_column_text (stmt, STATE);
+  g_autofree char *driver = vfpool_ledger_column_text (stmt, DRIVER);
   g_autofree char *shown = NULL;
   const char *field;
 
@@ -202,6 +205,8 @@ vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong) {
     field = "state";
   else if (!read_saved (stmt, &lease->saved))
     field = "saved_mac";
+  else if (!vfpool_driver_from_string (driver, &lease->driver))
+    field = "driver";
   else
     field = wrong_field (lease);
   if (!field)
@@ -250,7 +255,8 @@ has_column (VfpoolLedger *self, const char *name) {
 
 sqlite3_stmt *
 vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest, GError **error) {
-  const char *columns = has_column (self, "attached")           ? COLUMNS
+  const char *columns = has_column (self, "driver")             ? COLUMNS
+                        : has_column (self, "attached")         ? COLUMNS_OF_4
                         : has_column (self, "saved_link_state") ? COLUMNS_OF_2
                                                                 : COLUMNS_OF_1;
   g_autofree char *sql = g_strconcat ("SELECT ", columns, " FROM lease ", rest, NULL);
@@ -385,6 +391,7 @@ bind_columns (sqlite3_stmt *stmt, const VfpoolLease *lease, gint64 serial) {
   sqlite3_bind_int64 (stmt, SINCE + 1, lease->since);
   sqlite3_bind_int64 (stmt, SINCE_BOOT + 1, lease->since_boot);
   vfpool_ledger_bind_text (stmt, REASON, lease->reason);
+  vfpool_ledger_bind_text (stmt, DRIVER, vfpool_driver_to_string (lease->driver));
 }
 
 static gboolean
@@ -487,7 +494,7 @@ vfpool_ledger_update (VfpoolLedger *self, VfpoolLease *lease, gboolean new_seria
   if (!can_be_written (self, lease, error) || (new_serial && !next_serial (self, &serial, error)))
     return FALSE;
   stmt =
-      vfpool_ledger_prepare (self, "UPDATE lease SET (" COLUMNS ") = (" PLACES ") WHERE address = ?1 AND serial = ?29",
+      vfpool_ledger_prepare (self, "UPDATE lease SET (" COLUMNS ") = (" PLACES ") WHERE address = ?1 AND serial = ?30",
                              "record a lease", error);
   if (!stmt)
     return FALSE;

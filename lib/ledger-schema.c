@@ -13,12 +13,14 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x7666706f /* "vfpo", in the header at byte 68, where file(1) looks */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* The members of the pools as they were last seen, to tell what appeared and what vanished (members.c). */
 #define MEMBER_TABLE "CREATE TABLE member (name TEXT PRIMARY KEY, boot_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 
 #define KIND_COLUMN "guest_kind TEXT NOT NULL CHECK (guest_kind IN ('libvirt', 'pve-qemu', 'pve-lxc', 'manual')),"
+
+#define DRIVER_COLUMN "driver TEXT NOT NULL DEFAULT 'vfio' CHECK (driver IN ('vfio', 'host'))"
 
 /* What guests had, and what is cordoned (ledger-memory.c). */
 #define MEMORY_TABLES                                                                                                  \
@@ -64,8 +66,8 @@ static const char schema[] =
     "  worker_start INTEGER NOT NULL,"
     "  since INTEGER NOT NULL,"
     "  since_boot INTEGER NOT NULL,"
-    "  reason TEXT"
-    ") STRICT, WITHOUT ROWID;"
+    "  reason TEXT,"
+    "  " DRIVER_COLUMN ") STRICT, WITHOUT ROWID;"
     "CREATE UNIQUE INDEX lease_slot ON lease (guest_kind, guest_id, slot) WHERE state <> 'quarantined';"
     "CREATE TABLE history ("
     "  id INTEGER PRIMARY KEY,"
@@ -93,6 +95,7 @@ static const char *const upgrades[SCHEMA_VERSION - 1] = {
   VFPOOL_LEDGER_NEW_COLUMNS (ADD_COLUMN) MEMBER_TABLE "PRAGMA user_version = 2;",
   MEMORY_TABLES "PRAGMA user_version = 3;",
   VFPOOL_LEDGER_NEWER_COLUMNS (ADD_COLUMN) "PRAGMA user_version = 4;",
+  "ALTER TABLE lease ADD COLUMN " DRIVER_COLUMN ";PRAGMA user_version = 5;",
 };
 
 gboolean

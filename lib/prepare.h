@@ -10,7 +10,7 @@
 /* Fills the lease's `saved` with what the VF is like now, unless that was done before. Touches nothing. BAD_INPUT: the lease
  * asks for what this function has not. */
 gboolean vfpool_prepare_save (const char *root, const VfpoolFunction *function, VfpoolLease *lease, GError **error);
-/* Gives the VF its MAC and VLAN, puts it on vfio-pci, and reads all of it back. Needs a saved lease. */
+/* Gives the VF its MAC and VLAN, puts it on the lease's driver, and reads all of it back. Needs a saved lease. */
 gboolean vfpool_prepare (const char *root, const VfpoolFunction *function, const VfpoolLease *lease, GError **error);
 /* Whether the VF is like that, as far as it can be told; changes nothing. */
 gboolean vfpool_prepare_is_done (const char *root, const VfpoolFunction *function, const VfpoolLease *lease);

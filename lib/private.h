@@ -60,6 +60,7 @@ struct _VfpoolLease {
   gboolean by_pool;
   char *mac; /* asked for; nullable */
   int vlan;  /* asked for; VFPOOL_VLAN_UNSET */
+  VfpoolDriver driver;
   /* What the VF was like before it was prepared; to be put back. Recorded before the first write. */
   gboolean has_saved;
   VfpoolVfnet saved;    /* all unset: the VF has no network attributes */
@@ -94,3 +95,5 @@ typedef struct {
 
 VfpoolLease *vfpool_lease_new (void);                          /* all zero, vlan unset, one reference */
 const char *vfpool_lease_state_to_string (VfpoolLeaseState s); /* "reserved" ... as in the ledger and in status */
+const char *vfpool_driver_to_string (VfpoolDriver driver);     /* "vfio" or "host", as in the ledger */
+gboolean vfpool_driver_from_string (const char *text, VfpoolDriver *driver);

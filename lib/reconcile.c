@@ -7,16 +7,16 @@
  *   device not there         removed, told; a quarantined one too: if it comes back, it is made anew
  *   reserved, worker died    undone: the VF is put back as far as it was changed, the lease ends
  *   releasing, worker died   finished; the guest's other leases are judged by themselves
- *   active, guest lives or   left alone; but when nobody has the VF open and it is not as the lease says (another driver,
+ *   active, guest lives or   left alone; but when nobody has the VF in use and it is not as the lease says (another driver,
  *     cannot be told         MAC or VLAN: it was made anew, or somebody moved it), it is prepared again, else quarantined;
  *                            what the host uses now is told, and left alone
  *   active, guest gone       released; within the start grace it is left alone, because between the hook that
  *                            acquires and the hypervisor that starts there is nothing to see of the guest
  *   quarantined              left alone: an operator has to look (vfpool_release_quarantined())
  *
- * It cannot be told of manual guests and containers whether they live. Leases are read once and judged one after the other, so
+ * It cannot be told of manual guests whether they live. Leases are read once and judged one after the other, so
  * a verdict may be old: it is carried out only on a lease that is still as it was read. In every case that puts back, a VF
- * that somebody still has open is not touched: it is quarantined after a while (release.c). So is one that cannot be put
+ * that is still in use is not touched: it is quarantined after a while (release.c). So is one that cannot be put
  * back, or that the host uses now (work.c). A failure over one lease does not keep the others from being settled.
  *
  * What has no lease is left alone: a free VF on the wrong driver is parked by `up`, and a VF that somebody holds without a
@@ -27,7 +27,7 @@
  * what it leaves is `releasing, worker died`, or what it found. Putting back begins with looking, so it can be done twice.
  */
 #include "guest.h"
-#include "holder.h"
+#include "inuse.h"
 #include "members.h"
 #include "prepare.h"
 #include "release.h"
@@ -80,11 +80,9 @@ judge (Vfpool *self, const VfpoolLease *lease, Verdict *verdict) {
  * VF just now. */
 static gboolean
 needs_mending (Vfpool *self, VfpoolHost *host, VfpoolFunction *function, const VfpoolLease *lease) {
-  g_autoptr (GHashTable) holders = NULL;
-
   if (!function || lease->state != VFPOOL_LEASE_ACTIVE
       || vfpool_guest_life (self->root, lease->guest_kind, lease->guest_id) == VFPOOL_GUEST_GONE
-      || vfpool_prepare_is_done (self->root, function, lease))
+      || vfpool_prepare_is_done (self->root, function, lease) || vfpool_in_use_is_seen (self->root, lease, function))
     return FALSE;
   vfpool_host_load_use (host, function);
   if (function->host_use) {
@@ -93,16 +91,16 @@ needs_mending (Vfpool *self, VfpoolHost *host, VfpoolFunction *function, const V
                        vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, function->host_use);
     return FALSE;
   }
-  holders = vfpool_holder_scan (self->root);
-  return !g_hash_table_contains (holders, GINT_TO_POINTER (function->iommu_group));
+  return TRUE;
 }
 
 /* @claimed is worked on by this thread. */
 static gboolean
 prepare_again (Vfpool *self, const VfpoolFunction *function, VfpoolLease *claimed, GError **error) {
+  g_autofree char *use = vfpool_in_use_wait (self->root, claimed, function->iommu_group, 0);
   GError *local = NULL;
 
-  if (vfpool_holder_group_is_open (self->root, function->iommu_group)) {
+  if (use) {
     vfpool_work_leave (self, claimed);
     return TRUE;
   }

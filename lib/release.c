@@ -2,12 +2,13 @@
 /*
  * Giving back. First the lease is claimed (`releasing`), so that a guest that starts again meanwhile waits; only then
  * is the kernel asked whether the VF is really let go, because asking keeps others out for a moment (holder.h). A
- * hypervisor may report the end of a guest a little before the kernel has closed its files, so that is waited for, as long
- * as `release-wait` says. A VF that is open even then is never touched.
+ * hypervisor may report the end of a guest a little before the kernel has closed its files, or moved an interface back out of a
+ * container, so that is waited for, as long as `release-wait` says. A VF that is in use even then (inuse.h) is never touched.
  */
 #include "address.h"
 #include "guest.h"
 #include "holder.h"
+#include "inuse.h"
 #include "release.h"
 #include "request.h"
 #include "work.h"
@@ -34,14 +35,14 @@ is_any_quarantined (const VfpoolWanted *wanted, const VfpoolLease *now) {
 
 /* ---- Putting back ---- */
 
-/* Who still has the VF open after the wait, for g_free(); NULL: nobody. */
+/* What the VF is still in use by after the wait, for g_free(); NULL: it is let go. */
 static char *
-wait_until_closed (Vfpool *self, const char *address, int *group) {
+wait_until_let_go (Vfpool *self, const VfpoolLease *claimed, int *group) {
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
-  const VfpoolFunction *function = vfpool_host_function (host, address);
+  const VfpoolFunction *function = vfpool_host_function (host, claimed->address);
 
   *group = function ? function->iommu_group : -1;
-  return function ? vfpool_holder_wait_closed (self->root, *group, self->config->release_wait) : NULL;
+  return function ? vfpool_in_use_wait (self->root, claimed, *group, self->config->release_wait) : NULL;
 }
 
 /* Whether the guest itself has the VF open: then it lives, though its hypervisor may have lost the file that says so. */
@@ -56,12 +57,11 @@ is_held_by_guest (Vfpool *self, const VfpoolLease *lease, int group) {
          && strcmp (id, lease->guest_id) == 0;
 }
 
-/* @holder has the VF open. A VF that was not even prepared was never touched, so its lease just ends. A guest that lives keeps
+/* @use keeps the VF. A VF that was not even prepared was never touched, so its lease just ends. A guest that lives keeps
  * its VF; what else somebody holds on to is kept from everybody until an operator has looked. */
 static gboolean
-keep_from_others (Vfpool *self, VfpoolLease *claimed, int group, const char *holder, GError **error) {
-  g_autofree char *reason = g_strdup_printf ("IOMMU group %d was still held open by %s after %d s", group, holder,
-                                             self->config->release_wait);
+keep_from_others (Vfpool *self, VfpoolLease *claimed, int group, const char *use, GError **error) {
+  g_autofree char *reason = g_strdup_printf ("%s after %d s", use, self->config->release_wait);
 
   if (!claimed->has_saved)
     return vfpool_work_remove (self, claimed, "undone", reason, error);
@@ -80,14 +80,14 @@ keep_from_others (Vfpool *self, VfpoolLease *claimed, int group, const char *hol
   return FALSE;
 }
 
-/* Ends the lease that this thread has claimed, unless somebody still has the VF open. */
+/* Ends the lease that this thread has claimed, unless the VF is still in use. */
 static gboolean
 put_back (Vfpool *self, VfpoolLease *claimed, const char *event, const char *detail, GError **error) {
   int group;
-  g_autofree char *holder = wait_until_closed (self, claimed->address, &group);
+  g_autofree char *use = wait_until_let_go (self, claimed, &group);
 
-  return holder ? keep_from_others (self, claimed, group, holder, error)
-                : vfpool_work_put_back (self, claimed, event, detail, error);
+  return use ? keep_from_others (self, claimed, group, use, error)
+             : vfpool_work_put_back (self, claimed, event, detail, error);
 }
 
 /* ---- The ways to ask for it ---- */

@@ -174,6 +174,16 @@ normalize_mac (const char *mac, GError **error) {
   return NULL;
 }
 
+static VfpoolSlot *
+find_slot (const VfpoolRequest *self, const char *name) {
+  for (guint i = 0; i < self->slots->len; i++) {
+    VfpoolSlot *slot = g_ptr_array_index (self->slots, i);
+    if (strcmp (slot->name, name) == 0)
+      return slot;
+  }
+  return NULL;
+}
+
 static gboolean
 slot_is_new (const VfpoolRequest *self, const char *name, GError **error) {
   if (!is_word (name, SLOT_MAX, "_-")) {
@@ -186,14 +196,10 @@ slot_is_new (const VfpoolRequest *self, const char *name, GError **error) {
     g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has more than %d slots", SLOTS_MAX);
     return FALSE;
   }
-  for (guint i = 0; i < self->slots->len; i++) {
-    const VfpoolSlot *slot = g_ptr_array_index (self->slots, i);
-    if (strcmp (slot->name, name) == 0) {
-      g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slot '%s' stands twice in the request", name);
-      return FALSE;
-    }
-  }
-  return TRUE;
+  if (!find_slot (self, name))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "slot '%s' stands twice in the request", name);
+  return FALSE;
 }
 
 static gboolean
@@ -302,18 +308,21 @@ vfpool_request_set_policy (VfpoolRequest *self, const char *key, const char *wor
   return set_policy (&self->policy, key, word, error);
 }
 
+static void
+fail_no_slot (const char *name, const char *which, GError **error) {
+  g_autofree char *shown = printable_copy (name, 40);
+
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has no slot '%s'%s", shown, which);
+}
+
 /* The slot @name, which was added by pool. */
 static VfpoolSlot *
 find_pool_slot (const VfpoolRequest *self, const char *name, GError **error) {
-  g_autofree char *shown = NULL;
+  VfpoolSlot *slot = find_slot (self, name);
 
-  for (guint i = 0; i < self->slots->len; i++) {
-    VfpoolSlot *slot = g_ptr_array_index (self->slots, i);
-    if (slot->pool && strcmp (slot->name, name) == 0)
-      return slot;
-  }
-  shown = printable_copy (name, 40);
-  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, "the request has no slot '%s' that asks for a pool", shown);
+  if (slot && slot->pool)
+    return slot;
+  fail_no_slot (name, " that asks for a pool", error);
   return NULL;
 }
 
@@ -343,6 +352,17 @@ vfpool_request_set_slot_numa (VfpoolRequest *self, const char *slot, const char 
   VfpoolSlot *found = find_pool_slot (self, slot, error);
 
   return found && set_policy (&found->policy, "numa", word, error);
+}
+
+gboolean
+vfpool_request_set_driver (VfpoolRequest *self, const char *slot, VfpoolDriver driver, GError **error) {
+  VfpoolSlot *found = find_slot (self, slot);
+
+  if (found)
+    found->driver = driver;
+  else
+    fail_no_slot (slot, "", error);
+  return found != NULL;
 }
 
 gboolean

@@ -13,6 +13,7 @@ typedef struct {
   char *preferred; /* with a pool: the address of the VF that goes before all others, or NULL */
   char *mac;       /* lower case, or NULL */
   int vlan;
+  VfpoolDriver driver;
   gboolean all_functions; /* of the device that is chosen, as far as they lie in the pool */
   VfpoolPolicy policy;    /* numa, where not unset, goes before the request's */
 } VfpoolSlot;

@@ -227,13 +227,24 @@ park_one (Up *up, const VfpoolLease *lease, GError **error) {
   return vfpool_device_park (up->self->root, f->address, vfpool_config_park_of (up->self->config, f->pf), error);
 }
 
-/* Adds the members of @pool that wait on another driver than they should, and that the host does not use. */
+static gboolean
+is_leased (GPtrArray *leases, const VfpoolFunction *f) {
+  for (guint i = 0; i < leases->len; i++)
+    if (strcmp (((const VfpoolLease *)g_ptr_array_index (leases, i))->address, f->address) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Adds the members of @pool that wait on another driver than they should, and that neither a guest has (on whatever driver its
+ * lease says) nor the host uses. */
 static void
-find_unparked (Up *up, const VfpoolPool *pool, GPtrArray *found) {
+find_unparked (Up *up, const VfpoolPool *pool, GPtrArray *leases, GPtrArray *found) {
   g_autoptr (GPtrArray) members = vfpool_host_members (up->host, pool);
 
   for (guint i = 0; i < members->len; i++) {
     VfpoolFunction *f = g_ptr_array_index (members, i);
+    if (is_leased (leases, f))
+      continue;
     if (vfpool_device_is_parked (up->self->root, f->address, vfpool_config_park_of (up->self->config, f->pf)))
       continue;
     vfpool_host_load_use (up->host, f);
@@ -260,10 +271,11 @@ static void
 park_free (Up *up, GError **first) {
   g_autoptr (GPtrArray) found = g_ptr_array_new ();
   GError *error = NULL;
+  g_autoptr (GPtrArray) leases = vfpool_leases (up->self, &error);
 
-  for (guint i = 0; i < up->self->config->pools->len; i++)
-    find_unparked (up, g_ptr_array_index (up->self->config->pools, i), found);
-  if (!hold (up, found, TRUE, &error)) {
+  for (guint i = 0; leases && i < up->self->config->pools->len; i++)
+    find_unparked (up, g_ptr_array_index (up->self->config->pools, i), leases, found);
+  if (!leases || !hold (up, found, TRUE, &error)) {
     keep_error (up, first, error);
     return;
   }

@@ -3,7 +3,7 @@
  * libvfpool: hands SR-IOV virtual functions (VFs) to guests and takes them back.
  *
  * A caller opens the library (vfpool_open()), describes what a guest asks for (VfpoolRequest), and acquires: free VFs
- * are chosen, recorded in the ledger, prepared (MAC, VLAN, driver vfio-pci) and returned as leases. It releases when
+ * are chosen, recorded in the ledger, prepared (MAC, VLAN, driver) and returned as leases. It releases when
  * the guest is gone: attributes and driver are put back and read back, then the lease ends. Every call can be repeated:
  * acquiring twice for the same guest and slot gives the same VF, releasing twice is no error, and vfpool_reconcile()
  * finishes or undoes what a process that died left half done.
@@ -263,6 +263,23 @@ gboolean vfpool_request_set_all_functions (VfpoolRequest *self, const char *slot
  */
 gboolean vfpool_request_set_preferred (VfpoolRequest *self, const char *slot, const char *bdf, GError **error);
 
+/**
+ * VfpoolDriver: which driver a VF is on while it is leased.
+ * @VFPOOL_DRIVER_VFIO: vfio-pci, for a virtual machine, or a program that drives the VF itself (DPDK, VPP)
+ * @VFPOOL_DRIVER_HOST: the kernel's own; the VF has a network interface then, which can be moved into a container
+ */
+typedef enum {
+  VFPOOL_DRIVER_VFIO,
+  VFPOOL_DRIVER_HOST,
+} VfpoolDriver;
+
+/**
+ * vfpool_request_set_driver: says which driver the VF of @slot shall be on; VFPOOL_DRIVER_VFIO where nothing is said.
+ *
+ * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when there is no such slot.
+ */
+gboolean vfpool_request_set_driver (VfpoolRequest *self, const char *slot, VfpoolDriver driver, GError **error);
+
 /** vfpool_request_is_empty: Returns: whether nothing was added. */
 gboolean vfpool_request_is_empty (const VfpoolRequest *self);
 
@@ -303,7 +320,8 @@ const char *vfpool_lease_get_pool (const VfpoolLease *self);
 VfpoolLeaseState vfpool_lease_get_state (const VfpoolLease *self);
 const char *vfpool_lease_get_mac (const VfpoolLease *self); /* (nullable): the MAC asked for, or made */
 int vfpool_lease_get_vlan (const VfpoolLease *self);        /* the VLAN asked for, or VFPOOL_VLAN_UNSET */
-gint64 vfpool_lease_get_since (const VfpoolLease *self);    /* when acquired, microseconds since 1970 UTC */
+VfpoolDriver vfpool_lease_get_driver (const VfpoolLease *self);
+gint64 vfpool_lease_get_since (const VfpoolLease *self); /* when acquired, microseconds since 1970 UTC */
 
 /**
  * vfpool_lease_is_by_pool: Returns: whether the guest asked for the pool, so that the device's address is not in its
@@ -324,8 +342,9 @@ gboolean vfpool_lease_is_attached (const VfpoolLease *self);
  * @request: what the guest asks for
  *
  * Serves all slots of @request or none, over all of them as the pools' policies prefer. Each VF is chosen, leased (`reserved`), given its MAC and VLAN through its PF,
- * bound to vfio-pci, read back, and then `active`. A slot that the guest already holds keeps its VF; it is prepared
- * again unless the guest has it open. A failure half-way is undone before the call returns.
+ * bound to its driver, read back, and then `active`. One on VFPOOL_DRIVER_HOST has its network interface then, with that MAC and
+ * with the name that udev gives it. A slot that the guest already holds keeps its VF; it is prepared again unless the guest has
+ * it in use. A failure half-way is undone before the call returns.
  *
  * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, then those of what had to be
  * leased together with them (in slots of their own: "SLOT-1" ...), for g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.
@@ -337,8 +356,8 @@ GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **
  * @kind: the guest's kind
  * @id: its id
  *
- * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that somebody still has open is
- * waited for as long as the configuration's release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the
+ * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that somebody still has open, whose
+ * network interface is still in a container, or whose container still runs, is waited for as long as the configuration's release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the
  * guest's when the guest is known to live, and is quarantined when not. One that cannot be put back is quarantined, too
  * (VFPOOL_ERROR_KERNEL), and so is one that the host uses now (VFPOOL_ERROR_IN_USE: the message says for what).
  *

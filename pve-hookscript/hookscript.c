@@ -4,6 +4,8 @@
  * gives back; it tries everything, whatever fails. In between, post-start sees to it that the leases say what PVE really took
  * (taken.h). What ends without any of them is seen to by the service (watch.h).
  *
+ * Containers are served by container.c, in the same phases.
+ *
  * vfpool's own lock is never held together with PVE's: the library takes and drops its own inside each call.
  */
 #include "hookscript.h"
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "container.h"
 #include "lease.h"
 #include "parking.h"
 #include "pools.h"
@@ -19,14 +22,6 @@
 #include "taken.h"
 
 /* ---- pre-start ---- */
-
-static gboolean
-is_container (const PvePaths *paths, const char *vmid) {
-  g_autofree char *name = g_strconcat (vmid, ".conf", NULL);
-  g_autofree char *file = g_build_filename (paths->pve_dir, "lxc", name, NULL);
-
-  return g_file_test (file, G_FILE_TEST_EXISTS);
-}
 
 static gboolean
 pre_start (const PvePaths *paths, const char *vmid, GError **error) {
@@ -94,12 +89,20 @@ pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, 
     gboolean (*run) (const PvePaths *paths, const char *vmid, GError **error);
   } phases[] = { { "pre-start", pre_start }, { "post-start", post_start }, { "post-stop", post_stop } };
 
-  if (!vfpool_has_configuration (paths->root) || is_container (paths, vmid))
+  if (!vfpool_has_configuration (paths->root))
     return TRUE;
+  if (pve_is_container (paths, vmid))
+    return pve_container_run (paths, vmid, phase, error);
   for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
     if (!strcmp (phases[i].name, phase))
       return phases[i].run (paths, vmid, error);
   return TRUE;
+}
+
+gboolean
+pve_hookscript_start_unit (const PvePaths *paths, const char *vmid, GError **error) {
+  return !vfpool_has_configuration (paths->root) || !pve_is_container (paths, vmid)
+         || pve_container_start_unit (paths, vmid, error);
 }
 
 gboolean
@@ -108,13 +111,10 @@ pve_hookscript_plan (const PvePaths *paths, const char *vmid, GError **error) {
   g_autoptr (GVariant) result = NULL;
   gboolean is_right;
 
-  if (is_container (paths, vmid)) {
-    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
-                 "%s is a container: the hookscript leases VFs to virtual machines only", vmid);
-    return FALSE;
-  }
   if (!vfpool_has_configuration (paths->root))
     return TRUE;
+  if (pve_is_container (paths, vmid))
+    return pve_container_plan (paths, vmid, error);
   vm = pve_vm_read (paths, vmid, error);
   if (!vm || !pve_vm_asks_for_anything (vm))
     return vm != NULL;

@@ -15,6 +15,9 @@
  */
 gboolean pve_hookscript_run (const PvePaths *paths, const char *vmid, const char *phase, GError **error);
 
+/* For the unit of a container, before it starts LXC: see container.h. Another VMID than a container's is passed over. */
+gboolean pve_hookscript_start_unit (const PvePaths *paths, const char *vmid, GError **error);
+
 /* Parks all free VFs of all pools, so that PVE gives none to a VM without a lease: for boot, before PVE starts VMs. */
 gboolean pve_hookscript_park (const PvePaths *paths, GError **error);
 

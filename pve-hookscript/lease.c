@@ -11,19 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "leases.h"
 #include "parking.h"
 #include "report.h"
 
 /* How often a choice is made anew because another VM came in between. */
 #define TRIES 5
-
-static VfpoolLease *
-find_lease (GPtrArray *leases, const char *bdf) {
-  for (guint i = 0; i < leases->len; i++)
-    if (!strcmp (vfpool_lease_get_address (g_ptr_array_index (leases, i)), bdf))
-      return g_ptr_array_index (leases, i);
-  return NULL;
-}
 
 static VfpoolLease *
 find_slot_lease (GPtrArray *leases, const char *slot) {
@@ -42,19 +35,6 @@ addresses_of (GPtrArray *leases) {
   return addresses;
 }
 
-static void
-print_lease (const char *slot, const VfpoolLease *lease) {
-  const char *mac = vfpool_lease_get_mac (lease);
-  int vlan = vfpool_lease_get_vlan (lease);
-
-  printf ("vfpool: %s: %s of pool %s", slot, vfpool_lease_get_address (lease), vfpool_lease_get_pool (lease));
-  if (mac)
-    printf (", MAC %s", mac);
-  if (vlan != VFPOOL_VLAN_UNSET)
-    printf (", VLAN %d", vlan);
-  printf ("\n");
-}
-
 /* A line per slot; for a pool, the VF that PVE will take for it, which need not be the one leased in this slot's name. */
 static void
 print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
@@ -65,12 +45,12 @@ print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
     GPtrArray *functions = g_ptr_array_index (chosen, i);
 
     for (guint j = 0; functions && j < functions->len; j++)
-      print_lease (name, find_lease (leases, g_ptr_array_index (functions, j)));
+      pve_print_lease (name, pve_find_lease (leases, g_ptr_array_index (functions, j)), NULL);
     for (guint j = 0; slot->devices && j < slot->devices->len; j++) {
-      const VfpoolLease *lease = find_lease (leases, g_ptr_array_index (slot->devices, j));
+      const VfpoolLease *lease = pve_find_lease (leases, g_ptr_array_index (slot->devices, j));
 
       if (lease)
-        print_lease (vfpool_lease_get_slot (lease), lease);
+        pve_print_lease (vfpool_lease_get_slot (lease), lease, NULL);
     }
   }
 }
@@ -98,22 +78,11 @@ members_of_pools (Vfpool *vfpool, GPtrArray *leases, GError **error) {
   return g_steal_pointer (&vfs);
 }
 
-/* Gives back the leases that were not there before, and parks them; what fails is reported beside the error that led
- * here. */
+/* Gives back the leases that were not there before, and parks them. */
 static void
 give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *before, GPtrArray *leases) {
-  g_autoptr (GPtrArray) returned = g_ptr_array_new ();
+  g_autoptr (GPtrArray) returned = pve_give_back (vfpool, before, leases);
 
-  for (guint i = 0; i < leases->len; i++) {
-    g_autoptr (GError) failure = NULL;
-    VfpoolLease *lease = g_ptr_array_index (leases, i);
-
-    if (find_lease (before, vfpool_lease_get_address (lease)))
-      continue;
-    if (!vfpool_release_lease (vfpool, lease, &failure))
-      report_error (failure);
-    g_ptr_array_add (returned, (gpointer)vfpool_lease_get_address (lease));
-  }
   /* Where this fails, the hand-over failed for the same reason, and that is told already. */
   pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
 }

@@ -22,6 +22,7 @@ static const char usage_text[] =
     "       pve-hookscript [OPTION...] park         keep Proxmox VE off all free VFs of all pools\n"
     "       pve-hookscript [OPTION...] watch        the service: gives back what VMs leave that end without a "
     "hookscript\n"
+    "       pve-hookscript [OPTION...] unit VMID    before a container's unit starts LXC\n"
     "and, for the verbs of vfpool(8):\n"
     "       pve-hookscript [OPTION...] mapping POOL print the pool's mapping for /etc/pve/mapping/pci.cfg\n"
     "       pve-hookscript [OPTION...] apply POOL   write it there\n"
@@ -51,11 +52,12 @@ is_vmid (const char *text) {
 
 #define NO_VMID "\"%s\" is no VMID, which is a number from 100 to 999999999"
 
-/* For people, who typed the VMID as an option of `vfpool plan`. */
+/* For what comes with the VMID as an option of `vfpool plan`, or as the name of a unit. */
 static gboolean
-plan (const PvePaths *paths, const char *vmid, GError **error) {
+run_for_vmid (const PvePaths *paths, const char *vmid,
+              gboolean (*action) (const PvePaths *paths, const char *vmid, GError **error), GError **error) {
   if (is_vmid (vmid))
-    return pve_hookscript_plan (paths, vmid, error);
+    return action (paths, vmid, error);
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT, NO_VMID, vmid);
   return FALSE;
 }
@@ -68,6 +70,16 @@ run_phase (const PvePaths *paths, const char *vmid, const char *phase, GError **
   if (!strcmp (phase, "post-start") || !strcmp (phase, "post-stop"))
     pve_publish_in_background (paths);
   return is_done;
+}
+
+static gboolean
+plan (const PvePaths *paths, const char *vmid, GError **error) {
+  return run_for_vmid (paths, vmid, pve_hookscript_plan, error);
+}
+
+static gboolean
+start_unit (const PvePaths *paths, const char *vmid, GError **error) {
+  return run_for_vmid (paths, vmid, pve_hookscript_start_unit, error);
 }
 
 static gboolean
@@ -84,6 +96,7 @@ run (const PvePaths *paths, int argc, char **argv, GError **error) {
     { "mapping", .run_with = pve_mapping_print },
     { "apply", .run_with = pve_mapping_apply },
     { "plan", .run_with = plan },
+    { "unit", .run_with = start_unit },
   };
 
   for (gsize i = 0; argc > 0 && i < G_N_ELEMENTS (verbs); i++) {

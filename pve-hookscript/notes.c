@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PVE keeps the notes as comment lines with "%XX" for control characters, bytes above 0x7e and ':'. People also write them into the
- * file by hand, without.
- *
  * Within a line of ours everything is ours, and what is not known there is an error: a misspelt key must not become a guest without
  * its VLAN.
  */
@@ -11,11 +8,12 @@
 #include <string.h>
 
 #include "nearest.h"
+#include "note-lines.h"
 #include "printable.h"
 #include "vfpool.h"
 #include "vm-config.h"
 
-#define PREFIX "vfpool:"
+#define PREFIX PVE_NOTE_MARK
 
 static const char *const device_keys[] = { "mac", "vlan", "numa", "functions", NULL };
 static const char *const vm_keys[] = { "numa", "placement", "anti-affinity", NULL };
@@ -204,65 +202,10 @@ read_line (PveNotes *self, int line, const char *text) {
     complain (self, line, "it says nothing: expected it as in \"" PREFIX " hostpci0 vlan=100\"");
 }
 
-/* ---- Which lines ---- */
-
-static int
-hex_pair (const char *text) {
-  int high = g_ascii_xdigit_value (text[0]), low = high < 0 ? -1 : g_ascii_xdigit_value (text[1]);
-
-  return low < 0 ? -1 : high * 16 + low;
-}
-
-static char *
-unescape (const char *text) {
-  GString *out = g_string_new (NULL);
-
-  for (; *text; text++) {
-    int byte = *text == '%' ? hex_pair (text + 1) : -1;
-
-    g_string_append_c (out, byte > 0 ? (char)byte : byte == 0 ? ' ' : *text);
-    text += byte < 0 ? 0 : 2;
-  }
-  return g_string_free (out, FALSE);
-}
-
-/* Cuts off what Markdown and HTML put behind a line. */
-static void
-strip_end (char *text) {
-  static const char *const ends[] = { " ", "\t", "\r", "`", "*", "\\", "-->", "<br>", "<br/>", "<br />", "</p>" };
-  gboolean again = TRUE;
-
-  while (again) {
-    again = FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS (ends); i++) {
-      if (!g_str_has_suffix (text, ends[i]))
-        continue;
-      text[strlen (text) - strlen (ends[i])] = '\0';
-      again = TRUE;
-    }
-  }
-}
-
-/* What stands behind "vfpool:" in a line of ours, in place; NULL: it is not one. */
-static const char *
-find_ours (char *line) {
-  static const char *const begins[] = { "<!--", "<p>" };
-
-  line += strspn (line, " \t`*+->");
-  for (guint i = 0; i < G_N_ELEMENTS (begins); i++)
-    if (g_str_has_prefix (line, begins[i]))
-      line += strlen (begins[i]);
-  line += strspn (line, " \t");
-  if (g_ascii_strncasecmp (line, PREFIX, strlen (PREFIX)))
-    return NULL;
-  strip_end (line);
-  return line + MIN (strlen (line), strlen (PREFIX));
-}
-
 PveNotes *
 pve_notes_parse (const char *text) {
   PveNotes *self = g_new0 (PveNotes, 1);
-  g_autofree char *plain = unescape (text);
+  g_autofree char *plain = pve_note_unescape (text);
   char *next = plain;
 
   self->devices = g_ptr_array_new_with_free_func ((GDestroyNotify)note_free);
@@ -274,7 +217,7 @@ pve_notes_parse (const char *text) {
     next = feed ? feed + 1 : NULL;
     if (feed)
       *feed = '\0';
-    ours = find_ours (line);
+    ours = pve_note_find (line);
     if (ours)
       read_line (self, number, ours);
   }

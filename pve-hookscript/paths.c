@@ -32,6 +32,7 @@ pve_paths_new (const char *root, const char *pve_dir, const char *run_dir) {
   self->root = g_strdup (root);
   self->pve_dir = pve_dir ? g_strdup (pve_dir) : g_strconcat (base, "/etc/pve", NULL);
   self->run_dir = run_dir ? g_strdup (run_dir) : g_strconcat (base, "/run/qemu-server", NULL);
+  self->lxc_dir = g_strconcat (base, "/var/lib/lxc", NULL);
   self->node = node_name ();
   return self;
 }
@@ -43,6 +44,7 @@ pve_paths_free (PvePaths *self) {
   g_free (self->root);
   g_free (self->pve_dir);
   g_free (self->run_dir);
+  g_free (self->lxc_dir);
   g_free (self->node);
   g_free (self);
 }

@@ -8,6 +8,7 @@ typedef struct {
   char *root;    /* in place of "/" for vfpool, /sys and /proc; NULL: the real one */
   char *pve_dir; /* /etc/pve */
   char *run_dir; /* /run/qemu-server */
+  char *lxc_dir; /* /var/lib/lxc */
   char *node;    /* this node's name in the cluster */
 } PvePaths;
 

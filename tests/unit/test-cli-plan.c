@@ -347,7 +347,7 @@ test_hookscript_plans (void **state) {
   fixture_write (fx, "/etc/pve/qemu-server/102.conf",
                  "hostpci0: mapping=lan\nhostpci1: mapping=lan\nhostpci2: mapping=lan\n");
   fixture_write (fx, "/etc/pve/qemu-server/103.conf", "memory: 64\n");
-  fixture_write (fx, "/etc/pve/lxc/104.conf", "memory: 64\n");
+  fixture_write (fx, "/etc/pve/lxc/104.conf", "hostname: ct\n#vfpool: net1 pool=lan\n");
   two = output_of (fx, plan_by_vmid, "101", &ok, &error);
   assert_true (ok);
   plan = make_plan (two);
@@ -364,8 +364,8 @@ test_hookscript_plans (void **state) {
   assert_true (ok);
   assert_string_equal (none, "");
   container = output_of (fx, plan_by_vmid, "104", &ok, &error);
-  assert_false (ok);
-  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "104 is a container");
+  assert_true (ok);
+  assert_non_null (strstr (container, "'pve-lxc'"));
   missing = output_of (fx, plan_by_vmid, "105", &ok, &error);
   assert_false (ok);
   assert_vfpool_error (&error, VFPOOL_ERROR_NOT_FOUND, "105.conf");

@@ -169,6 +169,74 @@ test_guest_life (void **state) {
   fixture_free (fx);
 }
 
+#define UNIX_HEADER "Num       RefCount Protocol Flags    Type St Inode Path\n"
+
+/* Alive is a container for which somebody listens, and not one of which only a connection or another's socket is left. */
+static void
+test_container_life (void **state) {
+  static const struct {
+    const char *sockets; /* NULL: it cannot be told */
+    VfpoolGuestLife life;
+  } cases[] = {
+    { NULL, VFPOOL_GUEST_UNKNOWN },
+    { "", VFPOOL_GUEST_GONE },
+    { "0000000000000001: 00000002 00000000 00010000 0001 01 17350 @/var/lib/lxc/101/command\n", VFPOOL_GUEST_ALIVE },
+    { "00000001: 00000002 00000000 00010000 0001 01    50 /run/x\n"
+      "00000002: 00000002 00000000 00010000 0001 01    51\n"
+      "00000003: 00000002 00000000 00010000 0001 01    52 @/var/lib/lxc/101/command",
+      VFPOOL_GUEST_ALIVE },
+    { "00000001: 00000003 00000000 00000000 0001 03 17350 @/var/lib/lxc/101/command\n", VFPOOL_GUEST_GONE },
+    { "00000001: 00000002 00000000 00010000 0001 01 17350 @/var/lib/lxc/1011/command\n", VFPOOL_GUEST_GONE },
+    { "00000001: 00000002 00000000 00010000 0001 01 17350 /var/lib/lxc/101/command\n", VFPOOL_GUEST_GONE },
+    { "00000001: 00000002 00000000 00010000 0001 01 17350 @/var/lib/lxc/101/command.more\n", VFPOOL_GUEST_GONE },
+    { "00000001: 00000002 00000000 00010000\nnonsense\n", VFPOOL_GUEST_GONE },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    Fixture *fx = fixture_new ();
+
+    if (cases[i].sockets)
+      fixture_write (fx, "/proc/net/unix", "%s%s", UNIX_HEADER, cases[i].sockets);
+    if (vfpool_guest_life (fx->root, VFPOOL_GUEST_PVE_LXC, "101") != cases[i].life)
+      fail_msg ("case %zu", i);
+    fixture_free (fx);
+  }
+}
+
+/* A process is a container's by its cgroup, whatever it is called. */
+static void
+test_container_process (void **state) {
+  static const struct {
+    const char *cgroup;
+    const char *id; /* NULL: no container's */
+  } cases[] = {
+    { "0::/lxc/101/ns/system.slice/x.service\n", "101" },
+    { "0::/lxc.payload.102\n", "102" },
+    { "12:pids:/lxc/103\n0::/\n", "103" },
+    { "0::/lxc.monitor/101\n", NULL },
+    { "0::/lxc/web\n", NULL },
+    { "0::/system.slice/lxc\n", NULL },
+    { "", NULL },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    Fixture *fx = fixture_new ();
+    VfpoolGuestKind kind = VFPOOL_GUEST_MANUAL;
+    g_autofree char *id = NULL, *name = NULL, *who = NULL;
+
+    fixture_add_process (fx, 300, "vpp -uuid 1", "/dev/vfio/7");
+    fixture_write (fx, "/proc/300/cgroup", "%s", cases[i].cgroup);
+    assert_int_equal (vfpool_guest_of_process (fx->root, 300, &kind, &id, &name), cases[i].id != NULL);
+    if (g_strcmp0 (id, cases[i].id) != 0)
+      fail_msg ("case %zu: %s", i, id);
+    who = vfpool_holder_describe (fx->root, 300);
+    assert_int_equal (strstr (who, " in pve-lxc/") != NULL, cases[i].id != NULL);
+    fixture_free (fx);
+  }
+}
+
 static void
 test_holders (void **state) {
   Fixture *fx = fixture_new ();
@@ -196,6 +264,7 @@ main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_functions),   cmocka_unit_test (test_groups),     cmocka_unit_test (test_network_use),
     cmocka_unit_test (test_storage_use), cmocka_unit_test (test_guest_life), cmocka_unit_test (test_holders),
+    cmocka_unit_test (test_container_life), cmocka_unit_test (test_container_process),
   };
 
   return cmocka_run_group_tests_name ("host", tests, NULL, NULL);

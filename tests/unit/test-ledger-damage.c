@@ -233,16 +233,23 @@ newer_ledger_is_left_alone (void **state) {
   g_autofree char *replaced = NULL;
 
   make_ledger (f);
-  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 5;"));
+  g_free (sql (f->path, "DROP TABLE history; PRAGMA user_version = 6;"));
   assert_null (vfpool_ledger_open (f->root, &replaced, &error));
   assert_error (error, VFPOOL_ERROR_CORRUPT, "newer vfpool");
   assert_null (replaced);
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
 }
 
+/* Makes of a ledger one of version 4. */
+static void
+make_version_4 (const LedgerDir *f) {
+  g_free (sql (f->path, "ALTER TABLE lease DROP COLUMN driver; PRAGMA user_version = 4;" FOLD));
+}
+
 /* Makes of a ledger one of version 3. */
 static void
 make_version_3 (const LedgerDir *f) {
+  make_version_4 (f);
   g_free (sql (f->path, "ALTER TABLE lease DROP COLUMN attached; PRAGMA user_version = 3;" FOLD));
 }
 
@@ -273,7 +280,7 @@ static void
 assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
   g_autoptr (VfpoolLease) lease = found (ledger, ONE);
 
-  assert_sql (f->path, "PRAGMA user_version", "4");
+  assert_sql (f->path, "PRAGMA user_version", "5");
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
   assert_false (lease->is_attached);
   assert_int_equal (lease->saved.vlan_proto, 0x8100);
@@ -282,6 +289,7 @@ assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
   assert_int_equal (lease->saved.min_rate, 0);
   assert_int_equal (lease->saved.max_rate, -1);
   assert_int_equal (lease->saved.link_state, -1);
+  assert_int_equal (lease->driver, VFPOOL_DRIVER_VFIO);
   assert_true (vfpool_ledger_begin (ledger, NULL) && vfpool_ledger_update (ledger, lease, FALSE, NULL)
                && vfpool_ledger_remember (ledger, lease, NULL) && vfpool_ledger_commit (ledger, NULL));
 }
@@ -289,7 +297,8 @@ assert_upgraded (const LedgerDir *f, VfpoolLedger *ledger) {
 /* A ledger of an earlier version keeps its leases and gains what is new. */
 static void
 older_ledger_is_upgraded (void **state) {
-  static void (*const make_older[]) (const LedgerDir *f) = { make_version_1, make_version_2, make_version_3 };
+  static void (*const make_older[]) (const LedgerDir *f) = { make_version_1, make_version_2, make_version_3,
+                                                             make_version_4 };
   const LedgerDir *f = *state;
 
   for (size_t i = 0; i < G_N_ELEMENTS (make_older); i++) {
@@ -320,6 +329,7 @@ damaged_older_ledger_is_saved (void **state) {
     { make_version_1, "ALTER TABLE lease ADD COLUMN saved_trust INTEGER" },
     { make_version_1, "DROP TABLE history" },
     { make_version_3, "DROP TABLE history" },
+    { make_version_4, "DROP TABLE history" },
   };
   const LedgerDir *f = *state;
 

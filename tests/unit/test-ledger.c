@@ -34,7 +34,7 @@ makes_folder_and_file (void **state) {
   assert_false (needs); /* nothing was lost */
   assert_int_equal (count (ledger), 0);
   assert_sql (f->path, "PRAGMA journal_mode", "wal");
-  assert_sql (f->path, "PRAGMA user_version", "4");
+  assert_sql (f->path, "PRAGMA user_version", "5");
 }
 
 static void

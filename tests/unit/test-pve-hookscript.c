@@ -228,9 +228,9 @@ test_broken_configuration (void **state) {
   run (t, "102", "pre-stop");
   run (t, "102", "some-new-phase");
   run (t, "103", "pre-start");
-  run (t, "103", "post-stop");
   run_fails (t, "102", "pre-start", VFPOOL_ERROR_BAD_CONFIG, "vfpool.conf");
   run_fails (t, "102", "post-stop", VFPOOL_ERROR_BAD_CONFIG, "vfpool.conf");
+  run_fails (t, "103", "post-stop", VFPOOL_ERROR_BAD_CONFIG, "vfpool.conf");
 }
 
 static void

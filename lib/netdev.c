@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a function's network interface is shows in the folder `net` below the function: the kernel makes the folder with the
+ * interface and removes it with it, but what is in it is seen only in the interface's own network namespace. So a folder
+ * without anything in it is an interface that is elsewhere. When that namespace ends, the kernel moves the interface back to the
+ * first one. Kernel: net_ns_type_operations and class_dir_child_ns_type() in net/core/net-sysfs.c and drivers/base/core.c,
+ * default_device_exit_net() in net/core/dev.c.
+ *
+ * udev renames an interface a little after it has appeared, and who moves it by the name it had first would fail. What udev has
+ * done with, it notes under /run/udev/data by the interface's number, which is not used again.
+ */
+#include "netdev.h"
+#include "host.h"
+#include "sysfs.h"
+
+#define STEP_US (20 * 1000)
+#define WAIT_MAX_US (10 * G_USEC_PER_SEC)
+
+gboolean
+vfpool_netdev_is_away (const char *root, const char *bdf) {
+  g_autofree char *name = NULL;
+
+  if (!vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/net", bdf))
+    return FALSE;
+  name = vfpool_host_netdev (root, bdf);
+  /* The folder is looked for again: it may just have gone. */
+  return !name && vfpool_sysfs_exists (root, "/sys/bus/pci/devices/%s/net", bdf);
+}
+
+gboolean
+vfpool_netdev_is_here (const char *root, const char *bdf, const char *mac) {
+  g_autofree char *name = vfpool_host_netdev (root, bdf);
+  g_autofree char *address =
+      name ? vfpool_sysfs_read (root, "/sys/bus/pci/devices/%s/net/%s/address", bdf, name) : NULL;
+
+  return name && (!mac || g_strcmp0 (mac, address) == 0);
+}
+
+/* Whether udev, where it runs, is done with it. */
+static gboolean
+has_final_name (const char *root, const char *bdf) {
+  g_autofree char *name = vfpool_host_netdev (root, bdf);
+  gint64 number = name ? vfpool_sysfs_read_int (root, 0, "/sys/bus/pci/devices/%s/net/%s/ifindex", bdf, name) : 0;
+
+  return number > 0
+         && (!vfpool_sysfs_exists (root, "/run/udev/control")
+             || vfpool_sysfs_exists (root, "/run/udev/data/n%" G_GINT64_FORMAT, number));
+}
+
+static gboolean
+fail (const char *root, const char *bdf, const char *mac, GError **error) {
+  g_autofree char *name = vfpool_host_netdev (root, bdf);
+  g_autofree char *driver = vfpool_sysfs_link_name (root, "/sys/bus/pci/devices/%s/driver", bdf);
+  g_autofree char *address =
+      name ? vfpool_sysfs_read (root, "/sys/bus/pci/devices/%s/net/%s/address", bdf, name) : NULL;
+
+  if (name)
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
+                 "the interface %s of %s has the address %s and not %s, which its PF was given for it: is the PF's "
+                 "interface up?",
+                 name, bdf, address ? address : "(none)", mac);
+  else
+    g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_KERNEL,
+                 "%s has no network interface on its own driver (%s): the kernel log says why", bdf,
+                 driver ? driver : "it found none");
+  return FALSE;
+}
+
+gboolean
+vfpool_netdev_wait (const char *root, const char *bdf, const char *mac, GError **error) {
+  for (gint64 waited = 0; waited < WAIT_MAX_US && !has_final_name (root, bdf); waited += STEP_US)
+    g_usleep (STEP_US);
+  return vfpool_netdev_is_here (root, bdf, mac) || fail (root, bdf, mac, error);
+}
