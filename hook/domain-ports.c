@@ -91,7 +91,7 @@ domain_ports_check (const DomainXml *xml, guint wanted, GError **error) {
     return TRUE;
   g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BAD_INPUT,
                "guest '%s' has %u free PCI Express ports for the %u devices that it asks for by pool, %u too few: add "
-               "the line <controller type='pci' model='pcie-root-port'/> %u times to its <devices> (virsh edit)",
-               shown, n_free, wanted, wanted - n_free, wanted - n_free);
+               "that many lines <controller type='pci' model='pcie-root-port'/> to its <devices> (virsh edit)",
+               shown, n_free, wanted, wanted - n_free);
   return FALSE;
 }
