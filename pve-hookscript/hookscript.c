@@ -15,6 +15,7 @@
 #include "parking.h"
 #include "plan.h"
 #include "print-plan.h"
+#include "qemu.h"
 #include "report.h"
 #include "taken.h"
 
@@ -175,11 +176,41 @@ vm_clear (Vm *vm) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Vm, vm_clear)
 
+/* Whether @slot is one of an entry: "hostpciN" itself, or "hostpciN-1" and so on for what goes with it. */
+static gboolean
+is_in_plan (GPtrArray *plan, const char *slot) {
+  for (guint i = 0; i < plan->len; i++) {
+    g_autofree char *name = g_strdup_printf ("hostpci%d", ((const PveSlot *)g_ptr_array_index (plan, i))->index);
+
+    if (g_str_has_prefix (slot, name) && (!slot[strlen (name)] || slot[strlen (name)] == '-'))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What the VM has from an earlier start, in slots that it no longer asks for, would be missing for this one. */
+static void
+give_back_leftovers (const PvePaths *paths, const Vm *vm, const char *vmid, GPtrArray *before) {
+  if (pve_qemu_pid (paths, g_ascii_strtoull (vmid, NULL, 10)))
+    return;
+  for (guint i = 0; i < before->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (before, i);
+    g_autoptr (GError) failure = NULL;
+
+    if (!is_in_plan (vm->plan, vfpool_lease_get_slot (lease)) && !vfpool_release_lease (vm->vfpool, lease, &failure))
+      report_error (failure);
+  }
+}
+
 static gboolean
 lease_all (const PvePaths *paths, const Vm *vm, const char *vmid, GError **error) {
   g_autoptr (GPtrArray) before = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, error);
-  g_autoptr (GPtrArray) leases = before ? vfpool_acquire (vm->vfpool, vm->request, error) : NULL;
+  g_autoptr (GPtrArray) leases = NULL;
 
+  if (!before)
+    return FALSE;
+  give_back_leftovers (paths, vm, vmid, before);
+  leases = vfpool_acquire (vm->vfpool, vm->request, error);
   if (!leases)
     return FALSE;
   if (hand_over (paths, vm->vfpool, vm->plan, vm->mappings, vmid, leases, error))
