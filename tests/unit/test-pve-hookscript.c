@@ -476,6 +476,19 @@ test_clone (void **state) {
   }
 }
 
+/* What is left of a start that never came, in a slot that the VM has no more, is not in its own way. */
+static void
+test_leftovers (void **state) {
+  Test *t = *state;
+
+  vm (t, "101", "hostpci3: mapping=wan\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci3=" W);
+  vm (t, "101", "hostpci0: mapping=wan\n");
+  run (t, "101", "pre-start");
+  assert_leases (t, "101", "hostpci0=" W);
+}
+
 static void
 test_unwritable_reservations (void **state) {
   Test *t = *state;
@@ -621,6 +634,7 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_each_slot_gets_its_own, setup, teardown),
     cmocka_unit_test_setup_teardown (test_all_functions, setup, teardown),
     cmocka_unit_test_setup_teardown (test_clone, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_leftovers, setup, teardown),
     cmocka_unit_test_setup_teardown (test_unwritable_reservations, setup, teardown),
     cmocka_unit_test_setup_teardown (test_reserved_for_another, setup, teardown),
     cmocka_unit_test_setup_teardown (test_park, setup, teardown),

@@ -72,7 +72,7 @@ typedef struct {
   gboolean was_seen;       /* by the service: its line, or its QEMU */
   gboolean was_seen_alive; /* its QEMU */
   gboolean has_seen_end;   /* ... and the end, too, is one that can be seen */
-  gboolean has_dead_lease; /* a hookscript of it was killed */
+  gboolean has_dead_lease; /* a hookscript of it was killed, or its start broken off */
   guint32 chosen;          /* bits: VFs that PVE has chosen, or QEMU has */
   int pid;
 } Vm;
