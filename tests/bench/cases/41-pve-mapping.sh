@@ -74,8 +74,9 @@ output=$("$hook" 103 pre-start 2>&1)
 like "a clone with the same notes is warned of" "$output" "notes of VM 103 ask for the MAC 52:54:00:00:0a:01 for hostpci0, and so do those of VM 102"
 "$hook" 103 post-stop
 rm /etc/pve/qemu-server/103.conf
+rm -f /run/vfpool/published
 check "the VM stops" model stop 102
-is "  too soon to tell the others" "$(published)" "$(printf '%s=102\n' "$own" "$other" | sort | paste -sd ' ')"
+check "  and the others are told that, too" wait_for 20 has_published ""
 sed -i 's/vlan=10/vlna=10/' /etc/pve/qemu-server/102.conf
 output=$(model start 102 2>&1)
 check_fails "a misspelt note refuses the start" test $? = 0
