@@ -6,8 +6,9 @@
  * the file is written last, whole, so that a failure leaves it as it was.
  *
  * A container that reboots by itself PVE has its unit of systemd start once more: it writes LXC's configuration anew and calls no
- * hookscript, neither for the end nor for the start. So a drop-in for that unit (packaging/pve-container-vfpool.conf) asks, each time
- * before LXC is started, whether the lines are there, and when they are not, it is done what pre-start does.
+ * hookscript, neither for the end nor for the start. And when LXC's process is killed, nobody is left who would call one. So a
+ * drop-in for that unit (packaging/pve-container-vfpool.conf) has post-stop done, perhaps again, when LXC has ended; and asks, each
+ * time before LXC is started, whether the lines are there: when they are not, it is done what pre-start does.
  *
  * post-stop comes from LXC's own hook for the end, when the interface is back on the host. The library waits for it all the
  * same, and sees to it that nothing the container did to it stays (lib/prepare.c).
@@ -219,12 +220,24 @@ lease_all (Container *self, GError **error) {
   return FALSE;
 }
 
-/* @is_new: what stands in LXC's configuration is of an earlier start; else it is of this one, and enough. */
+/* Whether the lines are there, and the VFs leased: what is done at the end of the start before this one may come late, and undo
+ * what pre-start has done. */
+static gboolean
+is_served (const Container *self) {
+  g_autoptr (GPtrArray) leases = vfpool_guest_leases (self->vfpool, VFPOOL_GUEST_PVE_LXC, self->vmid, NULL);
+  guint n = 0;
+
+  for (guint i = 0; leases && i < leases->len; i++)
+    n += vfpool_lease_get_state (g_ptr_array_index (leases, i)) == VFPOOL_LEASE_ACTIVE;
+  return pve_lxc_config_had_lines (self->lxc) && n >= self->config->slots->len;
+}
+
+/* @is_new: what stands in LXC's configuration is of an earlier start. */
 static gboolean
 serve (Container *self, gboolean is_new, GError **error) {
   gboolean ok = load_lxc (self, error);
 
-  if (ok && !is_new && pve_lxc_config_had_lines (self->lxc))
+  if (ok && !is_new && is_served (self))
     return TRUE;
   if (!ok || !reserve_names (self, error) || !lease_all (self, error)) {
     g_prefix_error (error, "container %s: ", self->vmid);

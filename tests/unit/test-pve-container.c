@@ -403,6 +403,7 @@ static void
 test_unit (void **state) {
   Test *t = *state;
   const char *expected = GENERATED BEGIN INTERFACE ("1", "enp1s0v0", "a") END;
+  g_autoptr (Vfpool) vfpool = NULL;
   GError *error = NULL;
 
   ct (t, "#vfpool: a pool=lan\n");
@@ -416,6 +417,11 @@ test_unit (void **state) {
   assert_lxc (t, expected);
   fixture_write (t->fx, "/sys/bus/pci/devices/" A "/net/enp1s0v0/ifindex", "7\n");
   fixture_write (t->fx, LXC, GENERATED);
+  assert_true (pve_hookscript_start_unit (t->paths, "101", NULL));
+  assert_lxc (t, expected);
+  assert_leases (t, "a=" A);
+  vfpool = vfpool_open (t->fx->root, NULL, NULL, NULL);
+  assert_true (vfpool_release (vfpool, VFPOOL_GUEST_PVE_LXC, "101", NULL));
   assert_true (pve_hookscript_start_unit (t->paths, "101", NULL));
   assert_lxc (t, expected);
   assert_leases (t, "a=" A);

@@ -187,10 +187,18 @@ is "... without a VLAN" "$(vlan_of enp129s0 0)" 0
 
 start 102 unprivileged
 is "it starts once more" "$?" 0
+kill -9 "$(ps -o ppid= -p "$(init_pid 102)")"
+check "LXC's process is killed, and with it the container: all is given back" wait_for 30 nothing_leased
+lan_is_back
+
+# Without its unit, so that nobody sees the end.
+generate 102 unprivileged
+check "it is to start in another way" "$hook" 102 pre-start
+check "... and starts" lxc-start -n 102
 pid=$(init_pid 102)
 kill -9 "$(ps -o ppid= -p "$pid")"
 is_gone() { [[ ! -d /proc/$pid ]]; }
-check "LXC's process is killed, and with it the container; nobody tells" wait_for 30 is_gone
+check "LXC's process is killed, nobody tells" wait_for 30 is_gone
 is "... the VFs are leased still" "$(leased)" "$vf0 $far0"
 exits "... reconcile takes them back" 0 vfpool reconcile
 check "... all of them" nothing_leased
