@@ -13,6 +13,7 @@
 
 #include "leases.h"
 #include "parking.h"
+#include "qemu.h"
 #include "report.h"
 
 /* How often a choice is made anew because another VM came in between. */
@@ -170,6 +171,35 @@ acquire (const PvePaths *paths, const PveVm *vm, GPtrArray **leases, GPtrArray *
   return !rest;
 }
 
+/* Whether @slot is one of an entry: "hostpciN" itself, or "hostpciN-1" and so on for what goes with it. */
+static gboolean
+is_in_plan (GPtrArray *plan, const char *slot) {
+  for (guint i = 0; i < plan->len; i++) {
+    g_autofree char *name = g_strdup_printf ("hostpci%d", ((const PveSlot *)g_ptr_array_index (plan, i))->index);
+
+    if (g_str_has_prefix (slot, name) && (!slot[strlen (name)] || slot[strlen (name)] == '-'))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What the VM has from an earlier start, in slots that it no longer asks for, would be missing for this one. */
+static gboolean
+give_back_leftovers (const PvePaths *paths, const PveVm *vm, GError **error) {
+  g_autoptr (GPtrArray) leases = vfpool_guest_leases (vm->vfpool, VFPOOL_GUEST_PVE_QEMU, vm->vmid, error);
+
+  if (!leases || pve_qemu_pid (paths, g_ascii_strtoull (vm->vmid, NULL, 10)))
+    return leases != NULL;
+  for (guint i = 0; i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    g_autoptr (GError) failure = NULL;
+
+    if (!is_in_plan (vm->plan, vfpool_lease_get_slot (lease)) && !vfpool_release_lease (vm->vfpool, lease, &failure))
+      report_error (failure);
+  }
+  return TRUE;
+}
+
 /* @again: (out): another VM came in between */
 static gboolean
 lease_once (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **error) {
@@ -189,6 +219,8 @@ lease_once (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **er
 gboolean
 pve_lease_for_start (const PvePaths *paths, const PveVm *vm, GError **error) {
   pve_vm_warn_of_shared_macs (paths, vm);
+  if (!give_back_leftovers (paths, vm, error))
+    return FALSE;
   for (int tries = TRIES;; tries--) {
     GError *failure = NULL;
     gboolean again;
