@@ -81,8 +81,8 @@ exits "a guest that the pool is too small for does not start" 69 vfpool start g2
 says "guest g2 was not started: .*lan"
 virsh -q destroy g1
 check "all VFs are free" wait_for 20 is_free
-# Beside a bridge, of which the hook cannot tell what it has room for.
-GUEST_PORTS=0 define 2 "<v:slot pool='lan'/>" "<controller type='pci' model='pcie-to-pci-bridge'/>"
+# Its port holds a bridge, of which the hook cannot tell what it has room for.
+GUEST_PORTS=1 define 2 "<v:slot pool='lan'/>" "<controller type='pci' model='pcie-to-pci-bridge'/>"
 exits "nor does one whose VF cannot be plugged in" 71 vfpool start g2
 says "guest g2 was not started: .*pcie-root-port"
 is "it is shut off, and holds nothing" "$(guest_state g2), $(held 2)" "shut off, "
