@@ -89,7 +89,7 @@ check "two VFs go" vfpool up
 output=$(model start 101 2>&1)
 check_fails "the VM does not start" test $? = 0
 exits "check: 78" 78 vfpool check
-like "  with the line" "$err" "line 12: Proxmox VE will not start a VM with the mapping lan because of $vf2, there is no such device"
+like "  with the line" "$err" "line 11: Proxmox VE will not start a VM with the mapping lan because of $vf2, there is no such device"
 exits "apply mends it: 0" 0 vfpool pve mapping lan --apply
 exits "check: 0" 0 vfpool check
 check "the VM starts" model start 101
