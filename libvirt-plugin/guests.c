@@ -168,10 +168,13 @@ attach_missing (const Task *task) {
 
   for (guint i = 0; i < task->leases->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (task->leases, i);
+    VfpoolAttachFailure outcome;
 
-    if (vfpool_lease_is_by_pool (lease) && vfpool_lease_get_state (lease) == VFPOOL_LEASE_ACTIVE
-        && !vfpool_lease_is_attached (lease))
-      worst = MAX (worst, attach_one (task, lease));
+    if (!vfpool_lease_is_by_pool (lease) || vfpool_lease_get_state (lease) != VFPOOL_LEASE_ACTIVE
+        || vfpool_lease_is_attached (lease))
+      continue;
+    outcome = attach_one (task, lease);
+    worst = MAX (worst, outcome);
   }
   return worst;
 }
