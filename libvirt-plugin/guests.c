@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "domain-request.h"
 #include "journal.h"
+#include "live-xml.h"
 
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -167,10 +168,13 @@ attach_missing (const Task *task) {
 
   for (guint i = 0; i < task->leases->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (task->leases, i);
+    VfpoolAttachFailure outcome;
 
-    if (vfpool_lease_is_by_pool (lease) && vfpool_lease_get_state (lease) == VFPOOL_LEASE_ACTIVE
-        && !vfpool_lease_is_attached (lease))
-      worst = MAX (worst, attach_one (task, lease));
+    if (!vfpool_lease_is_by_pool (lease) || vfpool_lease_get_state (lease) != VFPOOL_LEASE_ACTIVE
+        || vfpool_lease_is_attached (lease))
+      continue;
+    outcome = attach_one (task, lease);
+    worst = MAX (worst, outcome);
   }
   return worst;
 }
@@ -273,6 +277,15 @@ say_difference (const Task *task, const GPtrArray *some, const GPtrArray *others
   }
 }
 
+/* What is said of a guest that has stopped meanwhile would be wrong; its leases are released for another reason. */
+static void
+say_differences (const Task *task, const GPtrArray *after) {
+  if (virDomainIsActive (task->domain) != 1)
+    return;
+  say_difference (task, after, task->leases, "plugged in while it ran, and is leased to it");
+  say_difference (task, task->leases, after, "unplugged while it ran, and is released");
+}
+
 /* Afterwards the task's leases are as they are then. */
 static void
 follow (Task *task) {
@@ -281,7 +294,7 @@ follow (Task *task) {
   g_autoptr (VfpoolRequest) has = xml ? domain_request_new_of_devices (xml, &error) : NULL;
   GPtrArray *after;
 
-  if (has)
+  if (has && live_xml_is_running (xml))
     vfpool_follow (task->vfpool, has, task->leases, FALSE, &error);
   /* A guest that has stopped meanwhile has nothing to follow. */
   if (error && virDomainIsActive (task->domain) == 1)
@@ -290,8 +303,7 @@ follow (Task *task) {
   after = read_leases (task);
   if (!after)
     return;
-  say_difference (task, after, task->leases, "plugged in while it ran, and is leased to it");
-  say_difference (task, task->leases, after, "unplugged while it ran, and is released");
+  say_differences (task, after);
   g_ptr_array_unref (task->leases);
   task->leases = after;
 }

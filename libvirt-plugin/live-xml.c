@@ -12,6 +12,14 @@
 
 /* ---- Looking ---- */
 
+/* libvirt numbers those that run. */
+gboolean
+live_xml_is_running (const DomainXml *xml) {
+  g_autofree char *id = domain_xml_attribute (domain_xml_root (xml), "id");
+
+  return id != NULL;
+}
+
 gboolean
 live_xml_has_alias (const DomainXml *xml, const char *alias) {
   const xmlNode *devices = domain_xml_child (domain_xml_root (xml), "devices");

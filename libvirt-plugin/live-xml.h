@@ -7,6 +7,9 @@
 /* What a device that vfpool plugs in for SLOT is called: this and SLOT. libvirt keeps "ua-" aliases as they were given. */
 #define LIVE_XML_ALIAS_PREFIX "ua-vfpool-"
 
+/* Whether it is the XML of a guest that runs, rather than that of one that may be started. */
+gboolean live_xml_is_running (const DomainXml *xml);
+
 /* Whether the guest has a device of this alias. */
 gboolean live_xml_has_alias (const DomainXml *xml, const char *alias);
 

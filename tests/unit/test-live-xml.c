@@ -38,6 +38,15 @@ test_alias (void **state G_GNUC_UNUSED) {
 }
 
 static void
+test_running (void **state G_GNUC_UNUSED) {
+  g_autoptr (DomainXml) live = parse ("<domain type='qemu' id='3'/>");
+  g_autoptr (DomainXml) inactive = parse (HEAD "</domain>");
+
+  assert_true (live_xml_is_running (live));
+  assert_false (live_xml_is_running (inactive));
+}
+
+static void
 test_teaming (void **state G_GNUC_UNUSED) {
   static const struct {
     const char *slots, *slot, *expected;
@@ -75,15 +84,14 @@ test_hostdev (void **state G_GNUC_UNUSED) {
 /* Also when the request in the metadata has become nonsense. */
 static void
 test_devices (void **state G_GNUC_UNUSED) {
-  g_autoptr (
-      DomainXml) xml = parse (HEAD
-                                  REQUEST ("<v:nonsense/>") "<devices><hostdev mode='subsystem' type='pci'>" ADDRESS (
-                                      "01") "</hostdev><interface type='hostdev'><mac "
-                                            "address='52:54:00:00:00:01'/>" ADDRESS ("02") "</interface>"
-                                                                                           "<hostdev mode='subsystem' "
-                                                                                           "type='usb'/><interface "
-                                                                                           "type='network'/></"
-                                                                                           "devices></domain>");
+  g_autoptr (DomainXml) xml =
+      parse (HEAD REQUEST ("<v:nonsense/>") "<devices><hostdev mode='subsystem' type='pci'>" ADDRESS (
+          "01") "</hostdev><interface type='hostdev'><mac "
+                "address='52:54:00:00:00:01'/>" ADDRESS ("02") "</interface>"
+                                                               "<hostdev mode='subsystem' "
+                                                               "type='usb'/><interface "
+                                                               "type='network'/></"
+                                                               "devices></domain>");
   g_autoptr (GError) error = NULL;
   g_autoptr (VfpoolRequest) has = domain_request_new_of_devices (xml, &error);
 
@@ -100,10 +108,8 @@ test_devices (void **state G_GNUC_UNUSED) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_alias),
-    cmocka_unit_test (test_teaming),
-    cmocka_unit_test (test_hostdev),
-    cmocka_unit_test (test_devices),
+    cmocka_unit_test (test_alias),   cmocka_unit_test (test_running), cmocka_unit_test (test_teaming),
+    cmocka_unit_test (test_hostdev), cmocka_unit_test (test_devices),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
