@@ -134,13 +134,20 @@ def wanted_of(layout):
     return [(pool, f"52:54:00:00:00:{90 + i}", 7 + i) for i, pool in enumerate(pools)]
 
 
-def domain(uuid, wanted, with_attributes):
-    slots = ""
-    for i, (pool, mac, vlan) in enumerate(wanted):
-        attributes = f' mac="{mac}" vlan="{vlan}"' if with_attributes else ""
-        slots += f'<vfpool:slot name="net{i}" pool="{pool}"{attributes}/>'
-    return (f'<domain type="qemu"><name>guest</name><uuid>{uuid}</uuid><metadata>'
-            f'<vfpool:request xmlns:vfpool="urn:vfpool:domain:1">{slots}</vfpool:request></metadata></domain>')
+def domain(uuid, addresses, wanted=None):
+    """A guest that asks by address: for one that asks for a pool somebody would have to be there to plug it in."""
+    devices = ""
+    for i, address in enumerate(addresses):
+        number, bus, slot, function = re.split("[:.]", address)
+        source = (f'<source><address type="pci" domain="0x{number}" bus="0x{bus}" slot="0x{slot}" function="0x{function}"/>'
+                  '</source>')
+        if wanted:
+            _, mac, vlan = wanted[i]
+            devices += (f'<interface type="hostdev"><mac address="{mac}"/>{source}<vlan><tag id="{vlan}"/></vlan>'
+                        '</interface>')
+        else:
+            devices += f'<hostdev type="pci">{source}</hostdev>'
+    return f'<domain type="qemu"><name>guest</name><uuid>{uuid}</uuid><devices>{devices}</devices></domain>'
 
 
 # ---- Looking ----
@@ -231,14 +238,17 @@ class World:
     def acquire_argv(self):
         return [HOOK, "guest", "prepare", "begin", "-"]
 
+    def addresses(self):
+        return sorted(self.before)
+
     def domain(self):
-        return domain(DOOMED, self.wanted, True)
+        return domain(DOOMED, self.addresses(), self.wanted)
 
     def acquire(self):
         must(self.acquire_argv(), self.domain())
 
     def acquire_by_other(self):
-        return run(self.acquire_argv(), domain(OTHER, self.wanted, False))
+        return run(self.acquire_argv(), domain(OTHER, self.addresses()))
 
     @staticmethod
     def release(uuid=DOOMED):

@@ -108,7 +108,7 @@ remount ro
 is "  ... a guest that asks for nothing starts" "$?" 0
 "$hook" plain release end - </tmp/plain.xml 2>/tmp/err
 is "  ... and the end of one is no failure" "$?" 0
-guest_xml asks "$guest_uuid" "<v:request xmlns:v='urn:vfpool:domain:1'><v:slot pool='lan'/></v:request>" >/tmp/asks.xml
+guest_xml asks "$guest_uuid" '' "$(hostdev_xml "$(vf_bdf "$pf" 3)")" >/tmp/asks.xml
 "$hook" asks prepare begin - </tmp/asks.xml 2>/tmp/err
 is "  ... one that asks is refused: 77" "$?" 77
 like "  ... with the reason" "$(</tmp/err)" "Read-only file system"

@@ -140,19 +140,46 @@ check "... and is served" wait_for 30 is_attached 5 net0
 virsh -q destroy g5
 check "all VFs are free" wait_for 10 is_free
 
-# --- What cannot be attached ----------------------------------------------------------------------------------------
+# --- What could not be attached -------------------------------------------------------------------------------------
+
+# refused WHAT GUEST REGEX: it does not start, is told why, and holds nothing.
+refused() {
+    local rc
+    refusal=$(virsh start "g$2" 2>&1)
+    rc=$?
+    is "$1 is refused" "$rc" 1
+    like "... with the reason" "$refusal" "$3"
+    note "$refusal"
+    is "... and holds nothing" "$(held_by "$2")" ""
+}
 
 GUEST_PORTS=0 define 6 "<v:slot name='net0' pool='lan'/>"
-check "a guest without a free root port starts" virsh -q start g6
-agent_says() { journalctl -u vfpool-agent.service --no-pager | grep -q "$1"; }
-check "the agent says what to add" wait_for 30 agent_says "g6 runs without .*<controller type='pci' model='pcie-root-port'/>"
-is "the guest runs on" "$(guest_state g6)" running
-check "so does the agent" systemctl is-active vfpool-agent.service
+refused "a guest without a root port" 6 \
+    "'g6' has 0 free .* for the 1 .* 1 too few: add that many lines <controller type='pci' model='pcie-root-port'/> to its <devices>"
+sed "s|<devices>|&<controller type='pci' model='pcie-root-port'/>|" /tmp/g6.xml >/tmp/g6-more.xml
+virsh -q define /tmp/g6-more.xml
+check "with that line it starts" virsh -q start g6
+check "... and gets its VF" wait_for 30 is_attached 6 net0
 virsh -q destroy g6
+# A disk takes one of the two.
+GUEST_PORTS=2 define 7 "<v:slot name='a' pool='lan'/><v:slot name='b' pool='lan'/>" \
+    "<interface type='user'><model type='virtio'/></interface>"
+refused "a guest with a port too few" 7 "'g7' has 1 free .* for the 2 .* 1 too few"
+out=$(virsh create <(GUEST_PORTS=0 guest_xml g8 "$(uuid 8)" "$(request "<v:slot pool='lan'/>")") 2>&1)
+like "a transient one, too" "$out" "'g8' has 0 free"
+guest_xml g9 "$(uuid 9)" "$(request "<v:slot pool='lan'/>")" |
+    sed -e "s/machine='q35'/machine='pc'/" -e "/controller type='pci'/d" >/tmp/g9.xml
+check "a guest of the older machine has room" virsh -q create /tmp/g9.xml
+check "... and gets its VF" wait_for 30 is_attached 9 slot0
+virsh -q destroy g9
 check "all VFs are free" wait_for 10 is_free
 is "attributes and drivers are as they were" "$(show)" "$before"
 
 check "the agent stops cleanly" systemctl stop vfpool-agent.service
 is "... by itself" "$(systemctl show -P Result vfpool-agent.service)" success
+refused "without it a guest that asks for a pool" 1 "vfpool-agent.service does not run; start it \\(systemctl"
+define 1 "" "$(hostdev_xml 0000:01:10.0)"
+check "... and one that asks for an address is not" virsh -q start g1
+virsh -q destroy g1
 note "$(journalctl -u vfpool-agent.service --no-pager -o cat | tail -n 30)"
 done_testing

@@ -53,7 +53,7 @@ others="<o:hints xmlns:o='http://example.org/o'><o:slot pool='lan' vlan='junk'/>
 rm -f "$conf"
 define "$others" "$emulated"
 starts "emulated devices only, no configuration"
-is "... and no file of vfpool was made" "$(ls /var/lib/vfpool 2>/dev/null)" ""
+is "... and no file of vfpool was made, but for the agent's lock" "$(ls /var/lib/vfpool 2>/dev/null)" attacher.lock
 define "$(request "<v:slot pool='lan'/>")"
 refused "a pool, no configuration" "vfpool.conf"
 
@@ -88,11 +88,14 @@ rm -rf /var/lib/vfpool
 touch /var/lib/vfpool
 define "$others" "$emulated"
 starts "emulated devices only, no folder for the ledger"
+define "" "$(hostdev_xml 0000:01:10.0)"
+refused "an address, no folder for the ledger" "/var/lib/vfpool"
 define "$(request "<v:slot pool='lan'/>")"
-refused "a pool, no folder for the ledger" "/var/lib/vfpool"
+refused "a pool, no folder for the ledger, and so no agent" "vfpool-agent.service"
 rm -f /var/lib/vfpool
 check "the agent starts without libvirt" bash -c 'systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket \
     libvirtd.service && systemctl start vfpool-agent.service && systemctl is-active vfpool-agent.service'
+like "a second agent is none" "$(/usr/libexec/vfpool/vfpool-agent 2>&1)" "another vfpool-agent runs already"
 systemctl start libvirtd.socket libvirtd.service
 
 # --- The hook by hand -----------------------------------------------------------------------------------------------
@@ -125,15 +128,22 @@ hook_says "an entity bomb" 65 "document type" prepare begin </tmp/x
 head -c 10485760 /dev/zero | tr '\0' ' ' >/tmp/x
 hook_says "10 MiB" 65 "larger than" prepare begin </tmp/x
 hook_says "10 MiB at the release" 0 "larger than" release end </tmp/x
-for step in "start begin" "started begin" "stopped end" "reconnect begin" "migrate begin" "restore begin" "attach begin" \
+for step in "start begin" "started begin" "stopped end" "reconnect begin" "attach begin" \
     "prepare end" "release begin" "no-such thing"; do
     # shellcheck disable=SC2086  # two words
     hook_says "$step" 0 '^$' $step </tmp/x
 done
 "$hook" >/dev/null 2>/tmp/err
 is "no arguments at all" "$?" 64
+hook_says "migrate begin, 10 MiB" 65 "larger than" migrate begin </tmp/x
+hook_says "restore begin, 10 MiB" 65 "larger than" restore begin </tmp/x
 is "nobody holds anything" "$(leases)" 0
 
+for device in '' "$(hostdev_xml 0000:01:10.0)"; do
+    guest_xml g "$guest_uuid" "" "$device" >/tmp/x
+    hook_says "migrate begin, nothing to change" 0 '^$' migrate begin </tmp/x
+    "$hook" g release end - </tmp/x
+done
 hook_says "prepare, for real" 0 '^$' prepare begin </tmp/good.xml
 hook_says "prepare, again" 0 '^$' prepare begin </tmp/good.xml
 is "one VF is leased" "$(leases)" 1

@@ -77,14 +77,30 @@ check "what nobody told is found out" wait_for 30 is_free
 # --- The agent is away ----------------------------------------------------------------------------------------------
 
 systemctl kill -s KILL vfpool-agent.service
-check "killed, it is started again" wait_for 20 systemctl is-active vfpool-agent.service
+agent_lives() { [[ $(agent_pid) -gt 0 ]] && systemctl is-active vfpool-agent.service; }
+check "killed, it is started again" wait_for 20 agent_lives
 systemctl stop vfpool-agent.service
-check "a guest starts without the agent" virsh -q start g2
-is "... and holds its VF" "$(held_by 2)" "$vf"
-sleep 2
-check "... which is not attached" bash -c '! virsh dumpxml g2 | grep ua-vfpool'
+refusal=$(virsh start g2 2>&1)
+is "without the agent a guest is refused" "$?" 1
+like "... with the reason" "$refusal" "vfpool-agent.service does not run"
+is "... and holds nothing" "$(held_by 2)" ""
 systemctl start vfpool-agent.service
-check "the agent makes up for it" wait_for 30 is_attached 2
+agent=$(agent_pid)
+kill -STOP "$agent"
+check "a guest starts while the agent hangs" virsh -q start g2
+is "... and holds its VF" "$(held_by 2)" "$vf"
+kill -KILL "$agent"
+check "the next agent makes up for it" wait_for 30 is_attached 2
+virsh -q destroy g2
+check "all VFs are free" wait_for 10 is_free
+
+# --- Both start at once, and a guest with them ----------------------------------------------------------------------
+
+virsh -q autostart g2
+systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service vfpool-agent.service
+rm -f /run/libvirt/qemu/autostarted
+systemctl --no-block start libvirtd.service vfpool-agent.service
+check "a guest that libvirt starts by itself runs, with its VF" wait_for 60 is_attached 2
 virsh -q destroy g2
 check "all VFs are free" wait_for 10 is_free
 note "$(journalctl -u vfpool-agent.service --no-pager -o cat | tail -n 40)"
