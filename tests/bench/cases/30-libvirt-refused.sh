@@ -53,7 +53,7 @@ others="<o:hints xmlns:o='http://example.org/o'><o:slot pool='lan' vlan='junk'/>
 rm -f "$conf"
 define "$others" "$emulated"
 starts "emulated devices only, no configuration"
-is "... and no file of vfpool was made" "$(ls /var/lib/vfpool 2>/dev/null)" ""
+is "... and no file of vfpool was made, but for the agent's lock" "$(ls /var/lib/vfpool 2>/dev/null)" attacher.lock
 define "$(request "<v:slot pool='lan'/>")"
 refused "a pool, no configuration" "vfpool.conf"
 
