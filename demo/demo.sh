@@ -56,6 +56,8 @@ run ip link set enp1s0 up
 run vfpool up
 run vfpool check
 run vfpool status
+# udev gives a new interface a MAC of its own, which the PF shows, too.
+udevadm settle
 before=$(attributes)
 
 step "A libvirt guest asks for a VF of pool 'lan' in its <metadata>, with a MAC and a VLAN. No address is written anywhere."
