@@ -323,6 +323,21 @@ count_kept (const World *w, const VfpoolPool *pool) {
   return kept;
 }
 
+/* Whether a slot got a VF that is kept for its guest together with one that is not: that one counts as kept, too. */
+static gboolean
+is_mixed (const World *w, const VfpoolPool *pool) {
+  gboolean is_mixed = FALSE;
+
+  for (guint i = 0; i < w->choices->len; i++) {
+    const VfpoolChoice *choice = choice_at (w, i);
+    gboolean first = reservation_of (pool, choice->chosen) != NULL;
+
+    for (guint k = 0; choice->pool == pool && choice->with && k < choice->with->len; k++)
+      is_mixed |= (reservation_of (pool, choice->with->pdata[k]) != NULL) != first;
+  }
+  return is_mixed;
+}
+
 /* What others may take by number has to be left, where it was there. */
 static char *
 check_pool (const World *w, const VfpoolPool *pool, GHashTable *given) {
@@ -338,7 +353,7 @@ check_pool (const World *w, const VfpoolPool *pool, GHashTable *given) {
   }
   if (pool->quota && n > pool->quota && n > count_of (w, pool, "me"))
     return g_strdup_printf ("it has %u VFs of %s, over the quota of %u", n, pool->name, pool->quota);
-  if (taken && left < kept)
+  if (taken && left < kept && !is_mixed (w, pool))
     return g_strdup_printf ("%u VFs of %s are left, %u are kept for others", left, pool->name, kept);
   return NULL;
 }
