@@ -7,7 +7,8 @@
  * default_device_exit_net() in net/core/dev.c.
  *
  * udev renames an interface a little after it has appeared, and who moves it by the name it had first would fail. What udev has
- * done with, it notes under /run/udev/data by the interface's number, which is not used again.
+ * done with, it notes under /run/udev/data by the interface's number, which is not used again. All that is read here is read
+ * piece by piece, while the driver may still be at work and the name may change; so it is waited for all of it together.
  */
 #include "netdev.h"
 #include "host.h"
@@ -68,7 +69,12 @@ fail (const char *root, const char *bdf, const char *mac, GError **error) {
 
 gboolean
 vfpool_netdev_wait (const char *root, const char *bdf, const char *mac, GError **error) {
-  for (gint64 waited = 0; waited < WAIT_MAX_US && !has_final_name (root, bdf); waited += STEP_US)
-    g_usleep (STEP_US);
-  return vfpool_netdev_is_here (root, bdf, mac) || fail (root, bdf, mac, error);
+  gboolean is_ready = FALSE;
+
+  for (gint64 waited = 0; !is_ready && waited < WAIT_MAX_US; waited += STEP_US) {
+    if (waited > 0)
+      g_usleep (STEP_US);
+    is_ready = has_final_name (root, bdf) && vfpool_netdev_is_here (root, bdf, mac);
+  }
+  return is_ready || vfpool_netdev_is_here (root, bdf, mac) || fail (root, bdf, mac, error);
 }

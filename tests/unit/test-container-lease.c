@@ -182,6 +182,25 @@ test_wait (void **state) {
   assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "the interface eth0 of " A " has the address " MAC " and not 52:");
 }
 
+static gpointer
+set_right_mac (gpointer data) {
+  g_usleep (200 * 1000);
+  fixture_write (((Test *)data)->fx, NET "/eth0/address", MAC "\n");
+  return NULL;
+}
+
+/* A driver may have another address at first, until it has heard from the PF. */
+static void
+test_late_mac (void **state) {
+  Test *t = *state;
+  GThread *thread;
+
+  fixture_write (t->fx, NET "/eth0/address", "02:00:00:00:00:09\n");
+  thread = g_thread_new (NULL, set_right_mac, t);
+  assert_true (vfpool_netdev_wait (t->fx->root, A, MAC, NULL));
+  g_thread_join (thread);
+}
+
 /* A free VF whose interface somebody has moved is nobody's to take. */
 static void
 test_free_but_away (void **state) {
@@ -298,9 +317,9 @@ test_is_done (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    TEST (test_request), TEST (test_driver),        TEST (test_no_network_card),   TEST (test_away),
-    TEST (test_wait),    TEST (test_free_but_away), TEST (test_running),           TEST (test_gone_but_away),
-    TEST (test_gone),    TEST (test_is_done),       TEST (test_running_with_vfio),
+    TEST (test_request),       TEST (test_driver),   TEST (test_no_network_card), TEST (test_away),
+    TEST (test_wait),          TEST (test_late_mac), TEST (test_free_but_away),   TEST (test_running),
+    TEST (test_gone_but_away), TEST (test_gone),     TEST (test_is_done),         TEST (test_running_with_vfio),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

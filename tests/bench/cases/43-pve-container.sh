@@ -5,7 +5,7 @@
 # container ends; and a VF on vfio-pci for a program in the container.
 #
 # topology: default
-# timeout: 600
+# timeout: 900
 # copy: tests/bench/pve-lib.sh:/root/pve-lib.sh
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
