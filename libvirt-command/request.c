@@ -4,6 +4,7 @@
  * guest that runs is not touched, and is told of.
  */
 #include "call.h"
+#include "domain-ports.h"
 #include "domain-request.h"
 #include "failure.h"
 #include "guest.h"
@@ -54,6 +55,17 @@ check_pool (const Call *call, GError **error) {
   return FALSE;
 }
 
+/* Now the devices have the addresses that libvirt gave them. A guest without ports can be given them later, so it is only told of. */
+static void
+check_ports (const Guest *guest) {
+  g_autoptr (DomainXml) xml = get_definition (guest, NULL);
+  g_autoptr (VfpoolRequest) request = xml ? domain_request_new (xml, FALSE, NULL) : NULL;
+  g_autoptr (GError) local = NULL;
+
+  if (request && !domain_ports_check (xml, vfpool_request_count_pool_slots (request), &local))
+    call_warn ("%s", local->message);
+}
+
 gboolean
 verb_request_add (const Call *call, GError **error) {
   const RequestSlot slot = { call->slot_option, call->pool, call->mac, call->vlan, call->functions, call->teaming };
@@ -68,6 +80,7 @@ verb_request_add (const Call *call, GError **error) {
   }
   if (!set_definition (&guest, xml, error))
     return FALSE;
+  check_ports (&guest);
   call_tell (virDomainIsActive (guest.domain) == 1,
              "guest %s runs and has this VF from its next start on; `vfpool attach` gives it one now", guest.name);
   return TRUE;

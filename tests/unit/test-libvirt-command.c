@@ -553,6 +553,46 @@ test_request_add_refused (void **state) {
   assert_string_equal (fake_libvirt.log->str, "");
 }
 
+/* What is said on stderr meanwhile, for g_free(). */
+static char *
+said_by (Test *t, gboolean (*verb) (const Call *call, GError **error)) {
+  g_autofree char *file = g_build_filename (t->fx->root, "err", NULL);
+  int saved = dup (STDERR_FILENO), fd = open (file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  char *text = NULL;
+
+  dup2 (fd, STDERR_FILENO);
+  close (fd);
+  assert_does (t, verb, "");
+  fflush (stderr);
+  dup2 (saved, STDERR_FILENO);
+  close (saved);
+  assert_true (g_file_get_contents (file, &text, NULL, NULL));
+  return text;
+}
+
+/* It is told of as soon as the guest asks for more than it has places for; and it may run. */
+static void
+test_request_add_told (void **state) {
+  static const char port[] =
+      "<controller type='pci' model='pcie-root'/><controller type='pci' index='1' model='pcie-root-port'/>";
+  Test *t = *state;
+  g_autofree char *enough = NULL, *running = NULL, *too_few = NULL;
+
+  g_ptr_array_add (fake_libvirt.devices, g_strdup (port));
+  set_metadata (REQUEST ("<v:slot name='net0' pool='lan'/>"));
+  enough = said_by (t, verb_request_add);
+  assert_string_equal (enough, "");
+  fake_libvirt.state = VIR_DOMAIN_RUNNING;
+  running = said_by (t, verb_request_add);
+  assert_true (g_str_has_prefix (running, "vfpool: guest web runs and has this VF from its next start on"));
+  fake_libvirt.state = VIR_DOMAIN_SHUTOFF;
+  set_metadata (REQUEST ("<v:slot name='net0' pool='lan'/><v:slot name='net1' pool='lan'/>"));
+  too_few = said_by (t, verb_request_add);
+  assert_true (
+      g_str_has_prefix (too_few, "vfpool: warning: guest 'web' has 1 free PCI Express ports for the 2 devices"));
+  assert_non_null (strstr (too_few, "<controller type='pci' model='pcie-root-port'/>"));
+}
+
 /* Slots that were named by their position keep their names. */
 static void
 test_request_remove (void **state) {
@@ -671,6 +711,7 @@ main (void) {
     TEST (test_resolve_unread),
     TEST (test_request_add),
     TEST (test_request_add_refused),
+    TEST (test_request_add_told),
     TEST (test_request_remove),
     TEST (test_request_list),
     cmocka_unit_test (test_call),
