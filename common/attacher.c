@@ -16,6 +16,9 @@
 #define FOLDER "/var/lib/vfpool"
 #define FILE_NAME FOLDER "/attacher.lock"
 
+/* Between two looks: a byte that is locked by nobody cannot be waited for in another way. */
+#define STEP (G_USEC_PER_SEC / 20)
+
 /* The first 15 hexadecimal digits of @uuid, one higher, or 0 for the agent. */
 static off_t
 byte_of (const char *uuid) {
@@ -86,4 +89,17 @@ attacher_is_held (const char *root, const char *uuid) {
   if (fd >= 0)
     close (fd);
   return is_held;
+}
+
+gboolean
+attacher_wait_for (const char *root, const char *uuid, guint seconds) {
+  g_autofree char *path = g_strconcat (root ? root : "", FILE_NAME, NULL);
+  gint64 end = g_get_monotonic_time () + (gint64)seconds * G_USEC_PER_SEC;
+
+  while (!attacher_is_held (root, uuid)) {
+    if (g_get_monotonic_time () >= end || !g_file_test (path, G_FILE_TEST_EXISTS))
+      return FALSE;
+    g_usleep (STEP);
+  }
+  return TRUE;
 }

@@ -19,3 +19,12 @@ gboolean attacher_hold (const char *root, const char *uuid, GError **error);
 
 /** attacher_is_held: Returns: whether another process attaches for the guest @uuid. */
 gboolean attacher_is_held (const char *root, const char *uuid);
+
+/**
+ * attacher_wait_for: waits until another process attaches for the guest @uuid: an agent that is being restarted or updated is
+ * away for a moment.
+ * @seconds: how long at most; on a host where nobody ever attached it does not wait at all
+ *
+ * Returns: whether somebody does.
+ */
+gboolean attacher_wait_for (const char *root, const char *uuid, guint seconds);

@@ -43,6 +43,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Seconds that an agent that is being restarted may be away. */
+#define ATTACHER_WAIT 10
+
 typedef gboolean (*Serve) (Vfpool *vfpool, const DomainXml *xml, const VfpoolRequest *request, GError **error);
 
 static DomainXml *
@@ -61,8 +64,10 @@ can_be_attached (const DomainXml *xml, const VfpoolRequest *request, GError **er
 
   if (n == 0)
     return TRUE;
-  if (attacher_is_held (NULL, uuid))
-    return domain_ports_check (xml, n, error);
+  if (!domain_ports_check (xml, n, error))
+    return FALSE;
+  if (attacher_wait_for (NULL, uuid, ATTACHER_WAIT))
+    return TRUE;
   g_set_error_literal (
       error, VFPOOL_ERROR, VFPOOL_ERROR_NOT_FOUND,
       "the guest asks for a VF by pool, and nobody would plug it in: vfpool-agent.service does not run; start "

@@ -3,6 +3,7 @@
 #include "attacher.h"
 #include "fixture.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,33 @@ test_agent (void **state) {
   assert_false (attacher_is_held (root, UUID));
 }
 
+/* A host on which nobody ever attached is not waited on; who comes later, or is there, is seen. */
+static void
+test_wait (void **state) {
+  const char *root = ((Fixture *)*state)->root;
+  gboolean held;
+  gint64 begin = g_get_monotonic_time ();
+  int end;
+  pid_t pid, late;
+
+  assert_false (attacher_wait_for (root, UUID, G_MAXUINT));
+  pid = hold_in_child (root, NULL, &end, &held);
+  assert_true (attacher_wait_for (root, UUID, 0));
+  end_child (pid, end);
+  assert_false (attacher_wait_for (root, UUID, 1));
+  assert_true (g_get_monotonic_time () - begin >= G_USEC_PER_SEC);
+  late = fork ();
+  if (late == 0) {
+    g_usleep (G_USEC_PER_SEC / 5);
+    if (attacher_hold (root, NULL, NULL)) /* for as long as it lives */
+      pause ();
+    _exit (1);
+  }
+  assert_true (attacher_wait_for (root, UUID, G_MAXUINT));
+  kill (late, SIGKILL);
+  assert_int_equal (waitpid (late, NULL, 0), late);
+}
+
 static void
 test_guest (void **state) {
   const char *root = ((Fixture *)*state)->root;
@@ -107,6 +135,7 @@ int
 main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown (test_agent, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_wait, setup, teardown),
     cmocka_unit_test_setup_teardown (test_guest, setup, teardown),
     cmocka_unit_test_setup_teardown (test_refused, setup, teardown),
   };
