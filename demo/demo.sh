@@ -22,12 +22,10 @@ die() {
   exit 1
 }
 uuid_of() { printf '11111111-1111-4111-8111-00000000000%s' "$1"; }
-define_guest() { # NUMBER, the slot's attributes
-  guest_xml "vm$1" "$(uuid_of "$1")" "
-    <vfpool:request xmlns:vfpool='urn:vfpool:domain:1'>
-      <vfpool:slot name='net0' pool='lan'$2/>
-    </vfpool:request>" > "/tmp/vm$1.xml"
+define_guest() { # NUMBER, options of `request add`
+  guest_xml "vm$1" "$(uuid_of "$1")" > "/tmp/vm$1.xml"
   virsh -q define "/tmp/vm$1.xml"
+  run vfpool request add "vm$1" --pool lan --slot net0 "${@:2}"
 }
 attached() { virsh dumpxml "$1" | grep -q "alias name='ua-vfpool-net0'"; }
 all_free() { ! vfpool status --json | jq -e '.vfs[] | select(.state != "free")' > /dev/null; }
@@ -61,8 +59,8 @@ udevadm settle
 before=$(attributes)
 
 step "A libvirt guest asks for a VF of pool 'lan' in its <metadata>, with a MAC and a VLAN. No address is written anywhere."
-define_guest 1 " mac='52:54:00:aa:00:01' vlan='100'"
-run grep -A2 'vfpool:request xmlns' /tmp/vm1.xml
+define_guest 1 --mac 52:54:00:aa:00:01 --vlan 100
+run virsh dumpxml vm1 | grep -A2 'vfpool:request xmlns'
 run virsh start vm1
 run vfpool status
 
@@ -80,13 +78,13 @@ find "/proc/$(guest_pid vm1)/fd" -lname "/dev/vfio/$group" | grep -q . || die "Q
 ip link show dev enp1s0 | grep 'vf 0'
 
 step "A second guest gets another VF."
-define_guest 2 ""
+define_guest 2
 run virsh start vm2
 wait_for 30 attached vm2 || die "vm2 got no device"
 run vfpool status
 
 step "A third finds the pool empty: it is refused, and told why."
-define_guest 3 ""
+define_guest 3
 printf '# virsh start vm3\n'
 if virsh start vm3 2>&1; then die "vm3 started without a VF"; fi
 
