@@ -117,12 +117,14 @@ exits "... as JSON: 0" 0 vfpool plan --domain /tmp/plain.xml --json
 is "  no slots" "$(jq -c '[.guest, .slots]' <<<"$out")" '[null,[]]'
 is "nothing was touched" "$(traces)" "$before"
 
+systemctl start vfpool-agent # without it the guest would be refused
 check "the guest starts" virsh -q start web
 held=$(vfpool status --json | jq -r --arg id $web_uuid '[.vfs[] | select(.guest.id? == $id)] | sort_by(.slot == "net0" | not) | map(.address) | join(" ")')
 is "... with what was planned" "$held" "$wanted"
 exits "plan for a guest that runs: 0" 0 bash -c 'virsh dumpxml web | vfpool plan --domain -'
 is "  keeps both" "$(grep -c '(kept)$' <<<"$out")" 2
 virsh -q destroy web
+systemctl stop vfpool-agent
 libvirt_hook=/etc/libvirt/hooks/qemu.d/vfpool
 exits "the hook keeps its contract: 64" 64 bash -c "$libvirt_hook plans </tmp/dumped.xml"
 exits "... whatever stands behind: 64" 64 bash -c "$libvirt_hook plan prepare </tmp/dumped.xml"
