@@ -56,24 +56,26 @@ printf '\x55\xaa' | dd of=/var/lib/libvirt/images/os.img bs=1 seek=510 conv=notr
 check "vfpool up" vfpool up
 define 1 "pool='keep'"
 define 2 "pool='retry'"
-GUEST_PORTS=0 define 3 "pool='shutdown'" "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
+define 3 "pool='shutdown'" "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
     <source file='/var/lib/libvirt/images/os.img'/><target dev='sda' bus='sata'/></disk>"
-define 4 "pool='team'" "<interface type='user'><mac address='52:54:00:34:00:04'/><model type='virtio'/>
+define 4 "pool='team' teaming='ua-net0'" "<interface type='user'><mac address='52:54:00:34:00:04'/><model type='virtio'/>
     <teaming type='persistent'/><alias name='ua-net0'/></interface>"
 
-# --- Somebody has the VFs open, and the third has no free slot --------------------------------------------------------
+# --- Somebody has the VFs of the first three open -----------------------------------------------------------------------
 
-systemctl stop vfpool-agent.service
+# The agent is there, as the hook wants it, but does nothing until somebody else has the VFs.
+systemctl kill -s STOP vfpool-agent.service
 for n in 1 2 3 4; do check "guest $n starts" virsh -q start "af$n"; done
-exec {first}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 0)")" {second}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 1)")"
-check "the fourth says what its VF shall be paired with" virsh -q metadata af4 urn:vfpool:domain:1 --live --key vfpool \
-    --set "<request><slot name='net0' pool='team' teaming='ua-net0'/></request>"
-systemctl start vfpool-agent.service
+exec {first}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 0)")" {second}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 1)")" \
+    {third}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 2)")"
+systemctl kill -s CONT vfpool-agent.service
 check "the first is kept, and its status says why" wait_for 30 has_reason 1
 like "... what libvirt says, and what to do" "$(reason 1)" "libvirt says: .*; when the reason is mended, restart"
 check "the second is tried again" wait_for 30 has_reason 2
 like "... which its status says" "$(reason 2)" "it is tried again until it works"
-check "the third is asked to shut down, until it listens" wait_for 90 is_off 3
+check "the third is asked to shut down" wait_for 30 said_times "guest af3 was asked to shut down" 1
+exec {third}>&-
+check "... until it listens" wait_for 90 is_off 3
 check "... which took three times" said_times "guest af3 was asked to shut down" 3
 check "its VF is free" wait_for 20 holds_nothing 3
 check "the fourth has its VF" wait_for 30 is_attached 4
