@@ -280,7 +280,8 @@ static const Case cases[] = {
 
 /* Whether it came out as expected; else that is told. */
 static gboolean
-is_good (const Case *c) {
+is_good (gconstpointer one) {
+  const Case *c = one;
   g_autoptr (World) w = world_new (c->functions, c->facts, c->pool, c->slots);
   gboolean ok;
   g_autofree char *got = world_choose (w, &ok);
@@ -296,12 +297,8 @@ is_good (const Case *c) {
 
 static void
 test_cases (void **state) {
-  guint bad = 0;
   (void)state;
-
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    bad += !is_good (&cases[i]);
-  assert_int_equal (bad, 0);
+  assert_all_good (cases, G_N_ELEMENTS (cases), sizeof *cases, is_good);
 }
 
 /* A refusal over a large pool stays a line that fits an error message. */
