@@ -47,7 +47,7 @@ CLI_PKGS := glib-2.0 json-glib-1.0 libpci
 TEST_PKGS := $(sort $(LIB_PKGS) $(HOOK_PKGS) $(CLI_PKGS) libsystemd cmocka)
 ALL_PKGS := $(sort $(LIB_PKGS) $(AGENT_PKGS) $(PVE_PKGS) $(CLI_PKGS) libkmod)
 
-GOALS_WITHOUT_BUILD := help clean distclean deps format
+GOALS_WITHOUT_BUILD := help clean distclean deps format uninstall
 ifneq ($(filter-out $(GOALS_WITHOUT_BUILD),$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(ALL_PKGS) cmocka 2>/dev/null && echo yes),yes)
 $(shell packaging/install-missing packaging/build-packages 1>&2)
@@ -86,7 +86,7 @@ PROGRAMS := $(if $(CLI_SRC),$(B)/vfpool) $(if $(HOOK_SRC),$(B)/libvirt-hook) \
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 
 FORCE:
-.PHONY: FORCE all help deps install clean distclean check check-unit format
+.PHONY: FORCE all help deps install uninstall clean distclean check check-unit format
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -199,9 +199,14 @@ bench: all bench-image $(B)/process-time ## measure vfpool beside its floors and
 
 # ---- installation ----
 
+INSTALL_ARGUMENTS = '$(B)' '$(DESTDIR)' BINDIR='$(BINDIR)' LIBDIR='$(LIBDIR)' LIBEXECDIR='$(LIBEXECDIR)' \
+  UNITDIR='$(UNITDIR)' DATADIR='$(DATADIR)' SYSCONFDIR='$(SYSCONFDIR)' INCLUDEDIR='$(PREFIX)/include' SONAME='$(SONAME)'
+
 install: all ## install (DESTDIR=, PREFIX=/usr/local)
-	@packaging/install-files '$(B)' '$(DESTDIR)' BINDIR='$(BINDIR)' LIBDIR='$(LIBDIR)' LIBEXECDIR='$(LIBEXECDIR)' \
-	  UNITDIR='$(UNITDIR)' DATADIR='$(DATADIR)' SYSCONFDIR='$(SYSCONFDIR)' INCLUDEDIR='$(PREFIX)/include' SONAME='$(SONAME)'
+	@packaging/install-files $(INSTALL_ARGUMENTS)
+
+uninstall: ## take away what install put there, by the same PREFIX; configuration and ledger stay
+	@packaging/install-files --remove $(INSTALL_ARGUMENTS)
 
 # ---- upkeep ----
 

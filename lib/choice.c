@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is asked for by address goes first: nothing else would do. Then who prefers one very VF. Slots that ask for whole devices go before those that take one
- * function, for the same reason. All others are served together (choice-round.c).
+ * What is asked for by address goes first: nothing else would do. Then who prefers one very VF. Slots that ask for whole devices go
+ * before those that take one function: little else would do. All others are served together (choice-round.c).
  *
  * When a slot cannot be served, those before it show what they would get, and of each VF it is said why it is not for this one.
  */
@@ -109,12 +109,13 @@ check_quotas (const VfpoolTable *table, GError **error) {
 /* Whether enough of the pool is left for those for whom some are kept by number, when @unit is given away. */
 static gboolean
 leaves_enough (const VfpoolTable *table, const VfpoolChoice *choice, const VfpoolUnit *unit) {
+  const GPtrArray *members = choice->slot->address ? choice->members : choice->candidates;
   guint kept = vfpool_table_kept (table, choice->pool, NULL), left = 0;
 
-  if (kept == 0 || !choice->members || vfpool_unit_is_reserved (unit, table))
+  if (kept == 0 || !members || vfpool_unit_is_reserved (unit, table))
     return TRUE;
-  for (guint i = 0; i < choice->members->len; i++) {
-    const VfpoolFunction *function = g_ptr_array_index (choice->members, i);
+  for (guint i = 0; i < members->len; i++) {
+    const VfpoolFunction *function = g_ptr_array_index (members, i);
     const VfpoolEntry *entry = vfpool_table_find (table, function->address);
     VfpoolObstacle obstacle;
 
@@ -151,7 +152,7 @@ choose_preferred (VfpoolTable *table, VfpoolChoice *choice, guint *stage) {
     return;
   vfpool_unit_init (&unit, table, choice, entry);
   choice->stage = *stage + 1;
-  if (vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle)) {
+  if (vfpool_obstacle_find (table, choice, entry, unit.with, &obstacle) || !leaves_enough (table, choice, &unit)) {
     choice->stage = G_MAXUINT;
     return;
   }

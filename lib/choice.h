@@ -43,8 +43,9 @@ typedef struct {
 /* One slot to be served. Only @with is owned (vfpool_choice_clear()). */
 typedef struct {
   const VfpoolSlot *slot;
-  const VfpoolPool *pool;       /* that it is served from */
-  VfpoolPolicy policy;          /* the pool's, or what the request wants instead; the same for all slots of a pool */
+  const VfpoolPool *pool; /* that it is served from */
+  VfpoolPolicy
+      policy; /* the pool's, or what the request or the slot wants instead; but for numa the same for all slots of a pool */
   const VfpoolNumbers *nodes;   /* the NUMA nodes that count for the guest; NULL: NUMA is not looked at */
   const VfpoolNumbers *sockets; /* all nodes of their sockets; NULL with @nodes */
   int only_node;                /* the node of a device whose node is unknown; -1: the host has several */

@@ -88,6 +88,10 @@ sqlite3_stmt *vfpool_ledger_select_leases (VfpoolLedger *self, const char *rest,
 VfpoolLease *vfpool_ledger_read_row (sqlite3_stmt *stmt, char **wrong);
 /* As vfpool_ledger_add(), but the lease keeps its serial. */
 gboolean vfpool_ledger_add_as_is (VfpoolLedger *self, const VfpoolLease *lease, GError **error);
+/* Whether a newer vfpool has not upgraded the tables since the ledger was opened: a process that was not restarted would write rows
+ * without what is new in them, and undo what it does not know of. What cannot be read shows elsewhere. */
+gboolean vfpool_ledger_is_known_still (VfpoolLedger *self, GError **error);
+
 /* Whether every lease and cordon can be read and makes sense; as vfpool_ledger_examine(). */
 VfpoolLedgerHealth vfpool_ledger_examine_rows (VfpoolLedger *self, char **damage, GError **error);
 

@@ -166,6 +166,25 @@ judge (VfpoolLedger *self, int rc, const char *doing, char **damage, GError **er
   return VFPOOL_LEDGER_DAMAGED;
 }
 
+static void
+fail_newer (const VfpoolLedger *self, const char *version, GError **error) {
+  g_set_error (
+      error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
+      "the ledger %s was written by a newer vfpool (version %s of its tables, this one knows %d); it was left as "
+      "it is: install that vfpool again, or restart the service that still runs this one",
+      self->path, version, SCHEMA_VERSION);
+}
+
+gboolean
+vfpool_ledger_is_known_still (VfpoolLedger *self, GError **error) {
+  g_autofree char *version = NULL;
+
+  if (read_first (self->db, "PRAGMA user_version", &version) != SQLITE_ROW || atoi (version) <= SCHEMA_VERSION)
+    return TRUE;
+  fail_newer (self, version, error);
+  return FALSE;
+}
+
 /* A version is only believed in a file that says it is ours; zero was never one. */
 static VfpoolLedgerHealth
 examine_header (VfpoolLedger *self, char **damage, GError **error) {
@@ -182,11 +201,7 @@ examine_header (VfpoolLedger *self, char **damage, GError **error) {
     return VFPOOL_LEDGER_DAMAGED;
   }
   if (atoi (version) > SCHEMA_VERSION) {
-    g_set_error (
-        error, VFPOOL_ERROR, VFPOOL_ERROR_CORRUPT,
-        "the ledger %s was written by a newer vfpool (version %s of its tables, this one knows %d); it was left as it "
-        "is: install that vfpool again",
-        self->path, version, SCHEMA_VERSION);
+    fail_newer (self, version, error);
     return VFPOOL_LEDGER_FAILED;
   }
   return atoi (version) < SCHEMA_VERSION ? VFPOOL_LEDGER_OLDER : VFPOOL_LEDGER_GOOD;

@@ -202,7 +202,7 @@ vfpool_ledger_begin (VfpoolLedger *self, GError **error) {
     return FALSE;
   }
   self->in_transaction = TRUE;
-  if (is_still_at_path (self, error))
+  if (is_still_at_path (self, error) && vfpool_ledger_is_known_still (self, error))
     return TRUE;
   vfpool_ledger_rollback (self);
   return FALSE;

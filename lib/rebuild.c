@@ -3,8 +3,8 @@
  * A ledger that was lost is rebuilt from what could still be read of it (ledger-salvage.c) and what the kernel shows:
  * each VF of a pool whose IOMMU group is open belongs to the process that has it, and where that is a hypervisor's, to
  * its guest. A lease that was saved for this guest stays as it is, and so does one that is quarantined; one for another
- * guest, or of another boot, is older than what the kernel shows, and gives way. A new lease (adopt.c) ends like any other when the guest stops. A VF held by an
- * unknown process gets no lease; it shows as foreign and is refused as long as it is open.
+ * guest, or of another boot, is older than what the kernel shows, and gives way. A new lease (adopt.c) ends like any other when
+ * the guest stops. A VF held by an unknown process gets no lease; it shows as foreign and is refused as long as it is open.
  */
 #include "adopt.h"
 #include "holder.h"

@@ -341,10 +341,10 @@ gboolean vfpool_lease_is_attached (const VfpoolLease *self);
  * vfpool_acquire:
  * @request: what the guest asks for
  *
- * Serves all slots of @request or none, over all of them as the pools' policies prefer. Each VF is chosen, leased (`reserved`), given its MAC and VLAN through its PF,
- * bound to its driver, read back, and then `active`. One on VFPOOL_DRIVER_HOST has its network interface then, with that MAC and
- * with the name that udev gives it. A slot that the guest already holds keeps its VF; it is prepared again unless the guest has
- * it in use. A failure half-way is undone before the call returns.
+ * Serves all slots of @request or none, over all of them as the pools' policies prefer. Each VF is chosen, leased (`reserved`),
+ * given its MAC and VLAN through its PF, bound to its driver, read back, and then `active`. One on VFPOOL_DRIVER_HOST has its
+ * network interface then, with that MAC and with the name that udev gives it. A slot that the guest already holds keeps its VF;
+ * it is prepared again unless the guest has it in use. A failure half-way is undone before the call returns.
  *
  * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, then those of what had to be
  * leased together with them (in slots of their own: "SLOT-1" ...), for g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.
@@ -357,9 +357,10 @@ GPtrArray *vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **
  * @id: its id
  *
  * A guest that holds nothing is no error. All leases are tried even when one fails. A VF that somebody still has open, whose
- * network interface is still in a container, or whose container still runs, is waited for as long as the configuration's release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the
- * guest's when the guest is known to live, and is quarantined when not. One that cannot be put back is quarantined, too
- * (VFPOOL_ERROR_KERNEL), and so is one that the host uses now (VFPOOL_ERROR_IN_USE: the message says for what).
+ * network interface is still in a container, or whose container still runs, is waited for as long as the configuration's
+ * release-wait says, and never touched (VFPOOL_ERROR_IN_USE): it stays the guest's when the guest is known to live, and is
+ * quarantined when not. One that cannot be put back is quarantined, too (VFPOOL_ERROR_KERNEL), and so is one that the host uses
+ * now (VFPOOL_ERROR_IN_USE: the message says for what).
  *
  * Returns: FALSE with the first failure.
  */
@@ -398,8 +399,9 @@ GPtrArray *vfpool_guest_leases (Vfpool *self, VfpoolGuestKind kind, const char *
  * @with_first: whether also what the guest was started with is adopted, rather than only what was plugged in since
  *
  * A VF of a pool that the guest has open and nobody has leased is adopted: an active lease in the slot that @has names it by. A
- * lease whose device was there and is no longer is released. One whose device was never seen is left alone, since it may be
- * about to be plugged in; so is what somebody has open. A VF that is leased to another guest stays so, whoever has it open.
+ * lease whose device is not there any more is released. One by pool whose device was never seen is left alone, since it may be
+ * about to be plugged in; one by address was there from the guest's start. What somebody has open is left alone, too. A VF that is
+ * leased to another guest stays so, whoever has it open.
  *
  * Returns: FALSE with the first failure, the rest was tried: VFPOOL_ERROR_IN_USE: the guest has what is another's, or was
  *   quarantined; or the errors of vfpool_release_lease() and of the ledger.

@@ -420,3 +420,12 @@ world_choose (World *self, gboolean *ok) {
   }
   return g_string_free (got, FALSE);
 }
+
+void
+assert_all_good (gconstpointer table, guint n, gsize size, gboolean (*is_good) (gconstpointer one)) {
+  guint bad = 0;
+
+  for (guint i = 0; i < n; i++)
+    bad += !is_good ((const char *)table + i * size);
+  assert_int_equal (bad, 0);
+}

@@ -38,4 +38,7 @@ void world_finish (World *self);
 /* The chosen addresses by slot, separated by blanks, those that go with one behind it as "+ADDRESS"; or the error's message. */
 char *world_choose (World *self, gboolean *ok);
 
+/* Fails when one of the @n cases in @table, each of @size bytes, is not good; @is_good tells of each what is wrong. */
+void assert_all_good (gconstpointer table, guint n, gsize size, gboolean (*is_good) (gconstpointer one));
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (World, world_free)

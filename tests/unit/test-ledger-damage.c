@@ -240,6 +240,25 @@ newer_ledger_is_left_alone (void **state) {
   assert_sql (f->path, "SELECT count (*) FROM lease", "2");
 }
 
+/* A process that runs on while vfpool is upgraded. */
+static void
+newer_ledger_is_noticed_when_it_becomes_one (void **state) {
+  const LedgerDir *f = *state;
+  g_autoptr (VfpoolLedger) ledger = NULL;
+  g_autoptr (GError) error = NULL;
+
+  make_ledger (f);
+  ledger = opened (f);
+  assert_true (vfpool_ledger_begin (ledger, NULL));
+  assert_true (vfpool_ledger_commit (ledger, NULL));
+  g_free (sql (f->path, "PRAGMA user_version = 6;"));
+  assert_false (vfpool_ledger_begin (ledger, &error));
+  assert_error (error, VFPOOL_ERROR_CORRUPT, "restart the service");
+  g_free (sql (f->path, "PRAGMA user_version = 5;")); /* no lock is left */
+  assert_true (vfpool_ledger_begin (ledger, NULL));
+  vfpool_ledger_rollback (ledger);
+}
+
 /* Makes of a ledger one of version 4. */
 static void
 make_version_4 (const LedgerDir *f) {
@@ -830,7 +849,7 @@ main (void) {
     CASE (damage_met_later_leaves_a_mark), CASE (journal_of_another_database),
     CASE (own_hot_journal_is_undone),      CASE (saved_leases_survive_kill_while_replacing),
     CASE (exchanged_file_is_noticed),      CASE (survives_noise),
-    CASE (garbage_is_replaced_once),
+    CASE (garbage_is_replaced_once),       CASE (newer_ledger_is_noticed_when_it_becomes_one),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
