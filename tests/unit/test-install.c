@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #define DROP_IN "/usr/lib/systemd/system/pve-container@.service.d"
+#define DEBUG_DROP_IN "/usr/lib/systemd/system/pve-container-debug@.service.d"
 
 /* What @command prints; @status: (out): its exit status. */
 static char *
@@ -85,11 +86,12 @@ test_install_and_uninstall (void **state G_GNUC_UNUSED) {
                                        "/etc/libvirt/hooks/qemu.d/vfpool",
                                        "/usr/lib/systemd/system/vfpool.service",
                                        DROP_IN "/vfpool.conf",
+                                       DEBUG_DROP_IN "/vfpool.conf",
                                        "/usr/share/vfpool/snippets/vfpool",
                                        "/usr/share/vfpool/vfpool-domain-1.rng",
                                        "/etc/vfpool/vfpool.conf.sample",
                                        "/usr/share/man/man8/vfpool.8" };
-  static const char *const folders[] = { "/usr/libexec/vfpool", "/usr/share/vfpool", DROP_IN };
+  static const char *const folders[] = { "/usr/libexec/vfpool", "/usr/share/vfpool", DROP_IN, DEBUG_DROP_IN };
   Fixture *fx = fixture_new ();
   g_autofree char *before = NULL, *after = NULL, *left = NULL;
   int status;
