@@ -229,6 +229,30 @@ test_release_from_living_guest (void **state) {
   assert_int_equal (again->serial, lease->serial);
 }
 
+/* A guest whose hypervisor has lost the file with its PID has its VF all the same; what another guest's has open is neither's. */
+static void
+test_release_without_pid_file (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) own = NULL, others = NULL;
+  g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "s0=lan", NULL);
+  GError *error = NULL;
+
+  assert_string_equal (got, "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  fixture_add_process (t->fx, 400, "qemu -uuid " UUID, "/dev/vfio/10");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "was not put back");
+  own = find (t, "0000:01:10.0");
+  assert_int_equal (own->state, VFPOOL_LEASE_ACTIVE);
+
+  fixture_remove (t->fx, "/proc/400");
+  fixture_add_process (t->fx, 401, "qemu -uuid 11111111-1111-4111-8111-111111111111", "/dev/vfio/10");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "is quarantined");
+  others = find (t, "0000:01:10.0");
+  assert_int_equal (others->state, VFPOOL_LEASE_QUARANTINED);
+}
+
 /* What is still open when no guest is known to live is kept from everybody, until it is closed and an operator has looked. */
 static void
 test_release_in_use (void **state) {
@@ -1035,6 +1059,7 @@ main (void) {
     TEST (test_addresses),
     TEST (test_group_open),
     TEST (test_release_from_living_guest),
+    TEST (test_release_without_pid_file),
     TEST (test_release_in_use),
     TEST (test_reconcile_untouched_in_use),
     TEST (test_reset),
