@@ -95,13 +95,8 @@ find_holder (Follow *f, const VfpoolFunction *function) {
 static int
 find_process (Follow *f, const VfpoolFunction *function) {
   int pid = find_holder (f, function);
-  g_autofree char *id = NULL, *name = NULL;
-  VfpoolGuestKind kind;
 
-  return pid && vfpool_guest_of_process (f->self->root, pid, &kind, &id, &name) && kind == f->has->kind
-                 && strcmp (id, f->has->id) == 0
-             ? pid
-             : 0;
+  return pid && vfpool_guest_has_process (f->self->root, f->has->kind, f->has->id, pid) ? pid : 0;
 }
 
 /* ---- What is not there any more ---- */

@@ -197,6 +197,15 @@ vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char 
   return *id != NULL;
 }
 
+gboolean
+vfpool_guest_has_process (const char *root, VfpoolGuestKind kind, const char *id, int pid) {
+  g_autofree char *found = NULL, *name = NULL;
+  VfpoolGuestKind found_kind;
+
+  return vfpool_guest_of_process (root, pid, &found_kind, &found, &name) && found_kind == kind
+         && strcmp (found, id) == 0;
+}
+
 /* Whether @bdf stands in @text as a whole word. */
 static gboolean
 names_function (const char *text, const char *bdf) {

@@ -24,6 +24,9 @@ VfpoolGuestLife vfpool_guest_life (const char *root, VfpoolGuestKind kind, const
  */
 gboolean vfpool_guest_of_process (const char *root, int pid, VfpoolGuestKind *kind, char **id, char **name);
 
+/* Whether @pid is a process of the guest @id of @kind. */
+gboolean vfpool_guest_has_process (const char *root, VfpoolGuestKind kind, const char *id, int pid);
+
 /* Whether the hypervisor process @pid was started with the function at @bdf, rather than given it while it ran: then its command
  * line names it, as -device vfio-pci,host=BDF or the same in JSON. */
 gboolean vfpool_guest_started_with (const char *root, int pid, const char *bdf);

@@ -50,11 +50,8 @@ static gboolean
 is_held_by_guest (Vfpool *self, const VfpoolLease *lease, int group) {
   g_autoptr (GHashTable) holders = vfpool_holder_scan (self->root);
   int pid = GPOINTER_TO_INT (g_hash_table_lookup (holders, GINT_TO_POINTER (group)));
-  g_autofree char *id = NULL, *name = NULL;
-  VfpoolGuestKind kind;
 
-  return pid && vfpool_guest_of_process (self->root, pid, &kind, &id, &name) && kind == lease->guest_kind
-         && strcmp (id, lease->guest_id) == 0;
+  return pid && vfpool_guest_has_process (self->root, lease->guest_kind, lease->guest_id, pid);
 }
 
 /* @use keeps the VF. A VF that was not even prepared was never touched, so its lease just ends. A guest that lives keeps

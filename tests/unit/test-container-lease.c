@@ -3,7 +3,7 @@
  * Leases of VFs on the kernel's own driver, and of containers, over a tree of files. Its VFs have no driver, so that nothing has
  * to be unbound, but network interfaces, which the test moves away and back; what the kernel does is tested on the bench.
  */
-#include "fixture.h"
+#include "lease-fixture.h"
 #include "handle.h"
 #include "netdev.h"
 #include "prepare.h"
@@ -17,18 +17,6 @@
 #define NET "/sys/bus/pci/devices/" A "/net"
 #define CONFIG "[pf 0000:01:00.0]\npark=none\n[pool lan]\nmembers=pf=0000:01:00.0\nmac=keep\n[vfpool]\n"
 #define RUNS "1: 00000002 00000000 00010000 0001 01 17350 @/var/lib/lxc/101/command\n"
-
-typedef struct {
-  Fixture *fx;
-  Vfpool *vfpool;
-  GString *said;
-} Test;
-
-static void
-note_message (VfpoolMessageLevel level, const char *message, gpointer user_data) {
-  (void)level;
-  g_string_append_printf (user_data, "%s\n", message);
-}
 
 static void
 put_interface (Test *t, const char *name) {
@@ -53,29 +41,15 @@ set_running (Test *t, gboolean runs) {
 
 static int
 setup (void **state) {
-  Test *t = g_new0 (Test, 1);
+  Test *t = lease_test_new ();
 
-  t->fx = fixture_new ();
-  t->said = g_string_new (NULL);
   fixture_add_pf (t->fx, "0000:01", 2, NULL, 10);
   fixture_config (t->fx, CONFIG "start-grace=0\nrelease-wait=0\n");
   fixture_write (t->fx, "/sys/bus/pci/drivers_probe", "%s", "");
   put_interface (t, "eth0");
   set_running (t, FALSE);
-  t->vfpool = vfpool_open (t->fx->root, note_message, t->said, NULL);
-  assert_non_null (t->vfpool);
+  lease_test_open (t);
   *state = t;
-  return 0;
-}
-
-static int
-teardown (void **state) {
-  Test *t = *state;
-
-  vfpool_close (t->vfpool);
-  fixture_free (t->fx);
-  g_string_free (t->said, TRUE);
-  g_free (t);
   return 0;
 }
 
@@ -312,7 +286,7 @@ test_is_done (void **state) {
   assert_false (vfpool_prepare_is_done (t->fx->root, &function, lease));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, lease_test_teardown)
 
 int
 main (void) {

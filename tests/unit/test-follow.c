@@ -3,7 +3,7 @@
  * Following what a running guest has: each row of the table in lib/follow.c, over a tree of files. That the kernel and libvirt
  * show it so is tried on the bench.
  */
-#include "fixture.h"
+#include "lease-fixture.h"
 #include "handle.h"
 #include "work.h"
 
@@ -21,40 +21,15 @@
 #define QEMU "/usr/bin/qemu -name guest=web,x=y -uuid " UUID " -device {\"driver\":\"virtio-net\",\"id\":\"net0\"}"
 #define QEMU_WITH_A QEMU " -device {\"driver\":\"vfio-pci\",\"host\":\"" A "\",\"id\":\"hostdev0\"}"
 
-typedef struct {
-  Fixture *fx;
-  Vfpool *vfpool;
-  GString *said;
-} Test;
-
-static void
-note_message (VfpoolMessageLevel level, const char *message, gpointer user_data) {
-  g_string_append_printf (user_data, "%d %s\n", (int)level, message);
-}
-
 static int
 setup (void **state) {
-  Test *t = g_new0 (Test, 1);
+  Test *t = lease_test_new ();
 
-  t->fx = fixture_new ();
-  t->said = g_string_new (NULL);
   fixture_add_pf (t->fx, "0000:01", 2, "vfio-pci", 10);
   fixture_add_pf (t->fx, "0000:02", 1, "vfio-pci", 20);
   fixture_config (t->fx, CONFIG);
-  t->vfpool = vfpool_open (t->fx->root, note_message, t->said, NULL);
-  assert_non_null (t->vfpool);
+  lease_test_open (t);
   *state = t;
-  return 0;
-}
-
-static int
-teardown (void **state) {
-  Test *t = *state;
-
-  vfpool_close (t->vfpool);
-  fixture_free (t->fx);
-  g_string_free (t->said, TRUE);
-  g_free (t);
   return 0;
 }
 
@@ -354,7 +329,7 @@ test_on_attach_failure (void **state) {
   assert_int_equal (vfpool_pool_on_attach_failure (t->vfpool, "none"), VFPOOL_ATTACH_FAILURE_KEEP);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown (name, setup, lease_test_teardown)
 
 int
 main (void) {

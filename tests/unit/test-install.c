@@ -6,9 +6,12 @@
 #include "fixture.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define DROP_IN "/usr/lib/systemd/system/pve-container@.service.d"
+#define DEBUG_DROP_IN "/usr/lib/systemd/system/pve-container-debug@.service.d"
 
 /* What @command prints; @status: (out): its exit status. */
 static char *
@@ -85,11 +88,12 @@ test_install_and_uninstall (void **state G_GNUC_UNUSED) {
                                        "/etc/libvirt/hooks/qemu.d/vfpool",
                                        "/usr/lib/systemd/system/vfpool.service",
                                        DROP_IN "/vfpool.conf",
+                                       DEBUG_DROP_IN "/vfpool.conf",
                                        "/usr/share/vfpool/snippets/vfpool",
                                        "/usr/share/vfpool/vfpool-domain-1.rng",
                                        "/etc/vfpool/vfpool.conf.sample",
                                        "/usr/share/man/man8/vfpool.8" };
-  static const char *const folders[] = { "/usr/libexec/vfpool", "/usr/share/vfpool", DROP_IN };
+  static const char *const folders[] = { "/usr/libexec/vfpool", "/usr/share/vfpool", DROP_IN, DEBUG_DROP_IN };
   Fixture *fx = fixture_new ();
   g_autofree char *before = NULL, *after = NULL, *left = NULL;
   int status;
@@ -115,9 +119,39 @@ test_install_and_uninstall (void **state G_GNUC_UNUSED) {
   fixture_free (fx);
 }
 
+/* Who runs it, or reads it, has all of one version. */
+static void
+test_files_are_exchanged_whole (void **state G_GNUC_UNUSED) {
+  static const char *const files[] = { "/etc/libvirt/hooks/qemu.d/vfpool", "/usr/share/vfpool/snippets/vfpool",
+                                       "/usr/lib/libvfpool.so.0", DROP_IN "/vfpool.conf" };
+  Fixture *fx = fixture_new ();
+  g_autofree char *left = NULL;
+  int status;
+
+  run_script (fx, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *file = g_strconcat (fx->root, files[i], NULL), *old = g_strdup_printf ("%s/old%u", fx->root, i);
+    assert_int_equal (link (file, old), 0);
+  }
+  run_script (fx, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *file = g_strconcat (fx->root, files[i], NULL), *old = g_strdup_printf ("%s/old%u", fx->root, i);
+    struct stat now, before;
+
+    assert_int_equal (stat (file, &now), 0);
+    assert_int_equal (stat (old, &before), 0);
+    if (now.st_ino == before.st_ino)
+      fail_msg ("%s was written to", files[i]);
+  }
+  left = run ((const char *const[]){ "find", fx->root, "-name", "*.new", NULL }, &status);
+  assert_string_equal (left, "");
+  fixture_free (fx);
+}
+
 int
 main (void) {
-  const struct CMUnitTest tests[] = { cmocka_unit_test (test_install_and_uninstall) };
+  const struct CMUnitTest tests[] = { cmocka_unit_test (test_install_and_uninstall),
+                                      cmocka_unit_test (test_files_are_exchanged_whole) };
 
   return cmocka_run_group_tests_name ("install", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * Acquire, release and reconcile over a tree of files whose VFs wait on vfio-pci: the logic of leases, with the real
  * ledger and without a kernel. What the kernel does to a write is tested on the bench.
  */
-#include "fixture.h"
+#include "lease-fixture.h"
 #include "handle.h"
 #include "sysfs.h"
 #include "work.h"
@@ -18,50 +18,15 @@
   "[vfpool]\nrelease-wait=0\n"
 #define CONFIG_HOST "[pf 0000:01:00.0]\npark=host\n[pool lan]\nmembers=pf=0000:01:00.0\n"
 
-typedef struct {
-  Fixture *fx;
-  Vfpool *vfpool;
-  GString *said;
-} Test;
-
-static void
-note_message (VfpoolMessageLevel level, const char *message, gpointer user_data) {
-  g_string_append_printf (user_data, "%d %s\n", (int)level, message);
-}
-
-static void
-reopen (Test *t) {
-  g_autoptr (GError) error = NULL;
-
-  vfpool_close (t->vfpool);
-  g_string_truncate (t->said, 0);
-  t->vfpool = vfpool_open (t->fx->root, note_message, t->said, &error);
-  if (!t->vfpool)
-    fail_msg ("%s", error->message);
-}
-
 static int
 setup (void **state) {
-  Test *t = g_new0 (Test, 1);
+  Test *t = lease_test_new ();
 
-  t->fx = fixture_new ();
-  t->said = g_string_new (NULL);
   fixture_add_pf (t->fx, "0000:01", 2, "vfio-pci", 10);
   fixture_add_pf (t->fx, "0000:02", 1, "vfio-pci", 20);
   fixture_config (t->fx, CONFIG);
-  reopen (t);
+  lease_test_open (t);
   *state = t;
-  return 0;
-}
-
-static int
-teardown (void **state) {
-  Test *t = *state;
-
-  vfpool_close (t->vfpool);
-  fixture_free (t->fx);
-  g_string_free (t->said, TRUE);
-  g_free (t);
   return 0;
 }
 
@@ -264,6 +229,30 @@ test_release_from_living_guest (void **state) {
   assert_int_equal (again->serial, lease->serial);
 }
 
+/* A guest whose hypervisor has lost the file with its PID has its VF all the same; what another guest's has open is neither's. */
+static void
+test_release_without_pid_file (void **state) {
+  Test *t = *state;
+  g_autoptr (VfpoolLease) own = NULL, others = NULL;
+  g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "s0=lan", NULL);
+  GError *error = NULL;
+
+  assert_string_equal (got, "0000:01:10.0");
+  fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+  fixture_add_process (t->fx, 400, "qemu -uuid " UUID, "/dev/vfio/10");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "was not put back");
+  own = find (t, "0000:01:10.0");
+  assert_int_equal (own->state, VFPOOL_LEASE_ACTIVE);
+
+  fixture_remove (t->fx, "/proc/400");
+  fixture_add_process (t->fx, 401, "qemu -uuid 11111111-1111-4111-8111-111111111111", "/dev/vfio/10");
+  assert_false (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "is quarantined");
+  others = find (t, "0000:01:10.0");
+  assert_int_equal (others->state, VFPOOL_LEASE_QUARANTINED);
+}
+
 /* What is still open when no guest is known to live is kept from everybody, until it is closed and an operator has looked. */
 static void
 test_release_in_use (void **state) {
@@ -327,7 +316,7 @@ test_reset (void **state) {
       fixture_write (t->fx, "/sys/bus/pci/devices/0000:01:10.0/reset_method", "%s", cases[i].methods);
     fixture_config (t->fx, strcmp (cases[i].driver, "vfio-pci") == 0 ? CONFIG : CONFIG_HOST);
     fixture_set_driver (t->fx, "0000:01:10.0", cases[i].driver);
-    reopen (t);
+    lease_test_open (t);
     assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_MANUAL, "a", NULL));
     assert_true (g_file_get_contents (path, &text, NULL, NULL));
     assert_string_equal (text, cases[i].expected);
@@ -446,7 +435,7 @@ test_members_are_told (void **state) {
   /* A reboot makes everything new; so does a pool that was not there before. */
   fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
   fixture_remove (t->fx, "/sys/bus/pci/devices/0000:02:10.0");
-  reopen (t);
+  lease_test_open (t);
   assert_reconcile_says (t, "");
   /* What `up` did itself is no news. */
   fixture_remove (t->fx, "/sys/bus/pci/devices/0000:01:10.2");
@@ -598,7 +587,7 @@ test_groups_together (void **state) {
   }
   fixture_config (t->fx, "[pool chips]\nmembers=address=0000:05:00.0; address=0000:05:00.1; address=0000:05:00.2\n"
                          "shared-groups=together\n[pool lan]\nmembers=pf=0000:01:00.0\n");
-  reopen (t);
+  lease_test_open (t);
   assert_acquires (t, "a", "s0-1=lan", "0000:01:10.0");
   assert_acquires (t, "a", "s0=chips", "0000:05:00.0 0000:05:00.1");
   lease = find (t, "0000:05:00.1");
@@ -621,16 +610,16 @@ test_up_and_whole_pf (void **state) {
   fixture_add_pf (t->fx, "0000:03", 0, "vfio-pci", 30);
   fixture_set_driver (t->fx, "0000:03:00.0", "vfio-pci");
   fixture_config (t->fx, "[pool whole]\nmembers=address=0000:03:00.0\n");
-  reopen (t);
+  lease_test_open (t);
   assert_acquires (t, "a", "s0=whole", "0000:03:00.0");
   fixture_config (t->fx, "[pf 0000:03:00.0]\nnumvfs=2\n[pool whole]\nmembers=address=0000:03:00.0\n");
-  reopen (t);
+  lease_test_open (t);
   assert_false (vfpool_up (t->vfpool, &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_BAD_CONFIG, "lies in the pool 'whole' as a whole");
   assert_false (vfpool_check (t->vfpool, &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_BAD_CONFIG, ":1: numvfs=2, but 0000:03:00.0 lies in the pool 'whole'");
   fixture_config (t->fx, "[pf 0000:03:00.0]\nnumvfs=2\n[pool vfs]\nmembers=pf=0000:03:00.0\n");
-  reopen (t);
+  lease_test_open (t);
   assert_false (vfpool_up (t->vfpool, &error));
   assert_vfpool_error (&error, VFPOOL_ERROR_IN_USE, "0000:03:00.0 is active for manual/a (name); release it first");
 }
@@ -747,7 +736,7 @@ test_reboot (void **state) {
   assert_acquires (t, "a", "s0=lan s1=lan", "0000:01:10.0 0000:01:10.2");
   leave_as (t, "0000:01:10.2", VFPOOL_LEASE_QUARANTINED, 0, 0);
   fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
-  reopen (t);
+  lease_test_open (t);
   assert_int_equal (count_leases (t), 0);
   assert_non_null (strstr (t->said->str, "2 leases of an earlier boot are void"));
 }
@@ -818,7 +807,7 @@ test_lost_ledger (void **state) {
   fixture_remove (t->fx, "/var/lib/vfpool/ledger.db-shm");
   fixture_add_process (t->fx, 600, "qemu -name guest=vm9,x=y -uuid " UUID, "/dev/vfio/10");
   fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
-  reopen (t);
+  lease_test_open (t);
   assert_acquires (t, "b", "s0=lan", "0000:01:10.2");
   assert_non_null (strstr (t->said->str, "1 the ledger is damaged (file is not a database) and was kept aside as"));
   assert_non_null (strstr (t->said->str, "0000:01:10.0 is held by libvirt/" UUID));
@@ -850,7 +839,7 @@ spoil_history (Test *t) {
   assert_non_null (last);
   memset (bytes + (last - bytes) / 4096 * 4096, 0x5a, 4096);
   assert_true (g_file_set_contents (path, bytes, (gssize)length, NULL));
-  reopen (t);
+  lease_test_open (t);
 }
 
 /* A bad block under the history: VFs are handed out and taken back all the same, and nobody's lease is lost. */
@@ -935,7 +924,7 @@ test_saved_quarantine_stays (void **state) {
   assert_string_equal (kept->reason, "smells of smoke");
   spoil_history (t);
   fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another\n");
-  reopen (t);
+  lease_test_open (t);
   assert_acquires (t, "b", "s0=other", "0000:02:10.0");
   lease = find (t, "0000:01:10.0");
   assert_string_equal (lease->guest_id, UUID);
@@ -995,10 +984,10 @@ test_status_out_of_pool (void **state) {
 
   fixture_add_function (t->fx, "0000:04:00.0", "vfio-pci", 30, -1, 0x020000);
   fixture_config (t->fx, "[pool one]\nmembers=address=0000:04:00.0\n");
-  reopen (t);
+  lease_test_open (t);
   assert_acquires (t, "a", "s0=one", "0000:04:00.0");
   fixture_config (t->fx, CONFIG);
-  reopen (t);
+  lease_test_open (t);
   status = vfpool_status (t->vfpool, NULL);
   assert_non_null (status);
   assert_string_equal (get_state (status, "0000:04:00.0"), "active");
@@ -1036,7 +1025,7 @@ check_config (Test *t, const char *text, const char *complaint) {
   GError *error = NULL;
 
   fixture_config (t->fx, text);
-  reopen (t);
+  lease_test_open (t);
   assert_false (vfpool_check (t->vfpool, &error));
   assert_non_null (error);
   if (!strstr (error->message, complaint))
@@ -1060,7 +1049,7 @@ test_check (void **state) {
 
 int
 main (void) {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, lease_test_teardown)
   const struct CMUnitTest tests[] = {
     TEST (test_acquire_release),
     TEST (test_acquire_again),
@@ -1070,6 +1059,7 @@ main (void) {
     TEST (test_addresses),
     TEST (test_group_open),
     TEST (test_release_from_living_guest),
+    TEST (test_release_without_pid_file),
     TEST (test_release_in_use),
     TEST (test_reconcile_untouched_in_use),
     TEST (test_reset),
