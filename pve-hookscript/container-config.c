@@ -181,15 +181,13 @@ read_slot (const PveNoteLine *line, GError **error) {
 
 /* ---- The file ---- */
 
+/* What follows @key in @line replaces what came before. */
 static void
-read_key (PveContainerConfig *self, const char *line) {
-  static const char hostname[] = "hostname:", hookscript[] = "hookscript:";
-
-  if (g_str_has_prefix (line, hostname)) {
-    g_free (self->name);
-    self->name = g_strstrip (g_strdup (line + strlen (hostname)));
-  }
-  self->has_hookscript |= g_str_has_prefix (line, hookscript);
+read_key (const char *line, const char *key, char **value) {
+  if (!g_str_has_prefix (line, key))
+    return;
+  g_free (*value);
+  *value = g_strstrip (g_strdup (line + strlen (key)));
 }
 
 static void
@@ -197,8 +195,10 @@ read_keys (PveContainerConfig *self, const char *data, gsize length) {
   g_autofree char *text = g_strndup (data, length);
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
 
-  for (char **line = lines; *line && **line != '['; line++)
-    read_key (self, *line);
+  for (char **line = lines; *line && **line != '['; line++) {
+    read_key (*line, "hostname:", &self->name);
+    read_key (*line, "hookscript:", &self->hookscript);
+  }
 }
 
 PveContainerConfig *
@@ -237,6 +237,7 @@ pve_container_config_free (PveContainerConfig *self) {
   if (!self)
     return;
   g_free (self->name);
+  g_free (self->hookscript);
   g_clear_pointer (&self->slots, g_ptr_array_unref);
   g_free (self);
 }

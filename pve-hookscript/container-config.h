@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vfpool needs of a Proxmox VE container's configuration: its name, whether it has a hookscript, and the requests in its notes. */
+/* What vfpool needs of a Proxmox VE container's configuration: its name, its hookscript, and the requests in its notes. */
 #pragma once
 
 #include "vfpool.h"
@@ -17,9 +17,9 @@ typedef struct {
 } PveContainerSlot;
 
 typedef struct {
-  char *name;              /* nullable */
-  gboolean has_hookscript; /* PVE runs one when it starts the container */
-  GPtrArray *slots;        /* of PveContainerSlot, in the order of the lines */
+  char *name;       /* nullable */
+  char *hookscript; /* the volume of the one that PVE runs when it starts the container, or NULL */
+  GPtrArray *slots; /* of PveContainerSlot, in the order of the lines */
 } PveContainerConfig;
 
 /**

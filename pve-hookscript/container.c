@@ -257,7 +257,7 @@ pve_container_start_unit (const PvePaths *paths, const char *vmid, GError **erro
   g_auto (Container) container = { .paths = paths, .vmid = vmid };
 
   return read_request (&container, error)
-         && (!container.request || !container.config->has_hookscript || serve (&container, FALSE, error));
+         && (!container.request || !container.config->hookscript || serve (&container, FALSE, error));
 }
 
 /* ---- post-stop ---- */

@@ -13,8 +13,8 @@
 #include "cluster.h"
 #include "mapping-check.h"
 #include "mapping-edit.h"
-#include "mapping-file.h"
 #include "report.h"
+#include "section-file.h"
 
 #define FILE_NAME "mapping/pci.cfg"
 
