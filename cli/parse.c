@@ -56,7 +56,6 @@ static void
 set_unknown_verb (GError **error, const char *word) {
   g_autofree char *whole = list_second_words (word);
   const char *names[32] = {};
-  g_autofree char *second = list_second_words (word);
   const char *near;
   int n = 0;
 

@@ -61,12 +61,11 @@ container_asks (const PvePaths *paths G_GNUC_UNUSED, Vfpool *vfpool G_GNUC_UNUSE
   g_autoptr (GError) error = NULL;
   g_autoptr (PveContainerConfig) config = pve_container_config_load (file, &error);
 
-  if (!config) {
-    *problem = error->code == VFPOOL_ERROR_BAD_INPUT ? g_strdup (error->message) : NULL;
-    return *problem != NULL;
-  }
-  *hookscript = g_strdup (config->hookscript);
-  return config->slots->len > 0;
+  *hookscript = pve_container_hookscript (file);
+  if (config)
+    return config->slots->len > 0;
+  *problem = error->code == VFPOOL_ERROR_BAD_INPUT ? g_strdup (error->message) : NULL;
+  return *problem != NULL;
 }
 
 static const Kind kinds[] = {
@@ -76,15 +75,14 @@ static const Kind kinds[] = {
 
 /* ---- Its hookscript ---- */
 
-/* Whether the hookscript comes to vfpool's: it is the program itself, or a script that names it. One that is larger than scripts are
- * cannot be told, and is not complained of. */
+/* Whether the hookscript comes to vfpool's: it is that, the program itself, or a script that names one of them. One that is larger
+ * than scripts are cannot be told, and is not complained of. */
 static gboolean
 is_ours (const char *file) {
   g_autofree char *contents = NULL;
   gsize length;
 
-  return !pve_read_file (file, &contents, &length, NULL)
-         || g_strstr_len (contents, (gssize)length, "pve-hookscript") != NULL;
+  return !pve_read_file (file, &contents, &length, NULL) || g_strstr_len (contents, (gssize)length, "vfpool") != NULL;
 }
 
 static void
@@ -124,7 +122,8 @@ check_guest (const PvePaths *paths, Vfpool *vfpool, const Kind *kind, const char
 
   if (!kind->asks (paths, vfpool, file, &hookscript, &problem))
     return;
-  if (problem) {
+  /* Nobody reads the notes of a guest that has none. */
+  if (problem && hookscript) {
     what = g_strdup_printf ("will not start: %s", problem);
     warn (kind, vmid, what, "");
     return;

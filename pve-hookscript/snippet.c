@@ -66,6 +66,18 @@ list_has (const char *list, const char *word) {
   return g_strv_contains ((const char *const *)words, word);
 }
 
+/* @list, which may be NULL, and @word, as PVE's commands take a list. */
+static char *
+list_with (const char *list, const char *word) {
+  g_auto (GStrv) words = split_list (list ? list : "");
+  GString *all = g_string_new (NULL);
+
+  for (char **one = words; *one; one++)
+    if (**one)
+      g_string_append_printf (all, "%s,", *one);
+  return g_string_free (g_string_append (all, word), FALSE);
+}
+
 /* "snippets=DIR" in a list of such. */
 static char *
 snippets_folder (const char *list) {
@@ -141,26 +153,31 @@ say (const char *format, ...) {
 
 static char *
 storage_problem (const PvePaths *paths, const Storage *self) {
+  g_autofree char *nodes = NULL;
+
   if (self->is_disabled)
     return say ("the storage %s is disabled: enable it (\"pvesm set %s --disable 0\")", self->id, self->id);
-  if (self->nodes && *self->nodes && !list_has (self->nodes, paths->node))
-    return say ("the storage %s is not for node %s: add it (\"pvesm set %s --nodes %s,%s\")", self->id, paths->node,
-                self->id, self->nodes, paths->node);
-  return NULL;
+  if (!self->nodes || !*self->nodes || list_has (self->nodes, paths->node))
+    return NULL;
+  nodes = list_with (self->nodes, paths->node);
+  return say ("the storage %s is not for node %s: add it (\"pvesm set %s --nodes %s\")", self->id, paths->node,
+              self->id, nodes);
 }
 
 /* Why PVE would not run the file, or NULL. */
 static char *
 file_problem (const Storage *self, const char *file, const char *shown) {
+  g_autofree char *content = list_with (self->content, "snippets");
   struct stat info;
 
-  if (stat (file, &info) < 0 && (!self->content || !list_has (self->content, "snippets")))
+  if (stat (file, &info) < 0) {
+    if (self->content && list_has (self->content, "snippets"))
+      return say ("there is no %s: is the storage up (\"pvesm status\")? If so, copy the snippet there", shown);
     return say (
         "the storage %s has not the content type snippets, and there is no %s: add it (\"pvesm set %s --content "
-        "%s%ssnippets\"), and the file",
-        self->id, shown, self->id, self->content ? self->content : "", self->content ? "," : "");
-  if (stat (file, &info) < 0)
-    return say ("there is no %s: is the storage up (\"pvesm status\")? If so, copy the snippet there", shown);
+        "%s\"), and the file",
+        self->id, shown, self->id, content);
+  }
   if (!S_ISREG (info.st_mode))
     return say ("%s is no file: put the snippet there", shown);
   return info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH) ? NULL

@@ -80,7 +80,7 @@ test_storages (void **state) {
       "there is no /srv/nas/snippets/vfpool: is the storage up (\"pvesm status\")?" },
     { "nfs: nas\n\tdisable 1\n", "nas:snippets/vfpool", "the storage nas is disabled" },
     { "nfs: nas\n\tnodes pve2, pve3\n", "nas:snippets/vfpool",
-      "the storage nas is not for node pve1: add it (\"pvesm set nas --nodes pve2, pve3,pve1\")" },
+      "the storage nas is not for node pve1: add it (\"pvesm set nas --nodes pve2,pve3,pve1\")" },
     { "nfs: nas\n\tnodes pve2,pve1\n", "nas:snippets/vfpool", NULL },
     { "cifs: nas\n\tcontent-dirs iso=i,snippets=hooks/all\n", "nas:snippets/hook", NULL },
     { "zfspool: tank\n\tpool tank\n", "tank:snippets/vfpool", "the storage tank holds no files" },
@@ -155,6 +155,7 @@ test_vms (void **state) {
     { "hostpci0: mapping=lan\n[snapshot]\n" HOOK, "has no hookscript" },
     { "#vfpool: hostpci0 vlna=7\nhostpci0: mapping=lan\n" HOOK,
       "VM 101 asks for pooled VFs, but will not start: line 1 of its notes: unknown key" },
+    { "#vfpool: hostpci0 vlna=7\nhostpci0: mapping=lan\n", "has no hookscript" },
     { "hostpci0: mapping=lan\nhookscript: nas:snippets/vfpool\n",
       "its hookscript nas:snippets/vfpool cannot be relied on: there is no storage nas in " },
     { "hostpci0: mapping=lan\nhookscript: local:snippets/gone\n",
@@ -193,6 +194,8 @@ test_containers (void **state) {
                                     "--hookscript local:snippets/vfpool\"\n" },
     { "#vfpool: net1 pool=lan\nhookscript: nas:snippets/vfpool\n", "or \"pct set 102 --hookscript" },
     { "#vfpool: net1 pol=lan\n" HOOK, "will not start: " },
+    { "#vfpool: net1 pol=lan\n", "has no hookscript" },
+    { "#vfpool: net1 pool=lan\n[snapshot]\n" HOOK, "has no hookscript" },
   };
   Test *t = *state;
 
