@@ -25,7 +25,7 @@ typedef struct {
   const char *id;
   char *path, *folder; /* NULL: it has no files; of the snippets, when it is not the usual one */
   char *nodes;         /* NULL: all */
-  char *content;       /* NULL: what its type has by itself, which is no snippets */
+  char *content;       /* NULL: what its type has by itself, snippets is not among that */
   gboolean is_disabled;
 } Storage;
 
@@ -167,16 +167,15 @@ storage_problem (const PvePaths *paths, const Storage *self) {
 /* Why PVE would not run the file, or NULL. */
 static char *
 file_problem (const Storage *self, const char *file, const char *shown) {
-  g_autofree char *content = list_with (self->content, "snippets");
+  g_autofree char *content = self->content ? list_with (self->content, "snippets") : NULL;
+  g_autofree char *command = content ? g_strdup_printf (" (\"pvesm set %s --content %s\")", self->id, content) : NULL;
   struct stat info;
 
   if (stat (file, &info) < 0) {
     if (self->content && list_has (self->content, "snippets"))
       return say ("there is no %s: is the storage up (\"pvesm status\")? If so, copy the snippet there", shown);
-    return say (
-        "the storage %s has not the content type snippets, and there is no %s: add it (\"pvesm set %s --content "
-        "%s\"), and the file",
-        self->id, shown, self->id, content);
+    return say ("the storage %s has not the content type snippets, and there is no %s: add that type%s and the file",
+                self->id, shown, command ? command : "");
   }
   if (!S_ISREG (info.st_mode))
     return say ("%s is no file: put the snippet there", shown);

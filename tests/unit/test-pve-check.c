@@ -63,9 +63,9 @@ test_storages (void **state) {
     { "dir: local\n\tdisable 0\n", "local:snippets/vfpool", NULL },
     { "", "local:snippets/other", "there is no /var/lib/vz/snippets/other: is the storage up" },
     { "dir: local\n\tcontent iso,backup\n", "local:snippets/other",
-      "the storage local has not the content type snippets, and there is no /var/lib/vz/snippets/other: add it "
-      "(\"pvesm set "
-      "local --content iso,backup,snippets\")" },
+      "the storage local has not the content type snippets, and there is no /var/lib/vz/snippets/other: add that type "
+      "(\"pvesm set local --content iso,backup,snippets\") and the file" },
+    { "dir: xy\n\tpath /srv\n", "xy:snippets/other", "there is no /srv/snippets/other: add that type and the file" },
     { "", "local:iso/vfpool", "local:iso/vfpool is no volume as in local:snippets/vfpool" },
     { "", "vfpool", "vfpool is no volume" },
     { "", "local:snippets/", "is no volume" },
