@@ -347,6 +347,21 @@ assert_over_anew (Test *t) {
   assert_lines (t, A PARKED B PARKED);
 }
 
+/* It starts once more, under the eyes of the service, keeps what it gets, and ends. */
+static void
+start_again (Test *t) {
+  call (t, "pre-start");
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  run_qemu (t);
+  call (t, "post-start");
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  kill_qemu (t);
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
 /* Suspended to disk: QEMU is told to quit, and the configuration gets a lock, with which post-stop may still come. */
 static void
 test_hibernated (void **state) {
@@ -365,14 +380,7 @@ test_hibernated (void **state) {
     }
     pve_ends_look (t->ends);
     assert_over (t);
-    call (t, "pre-start"); /* it resumes, with the lock still there */
-    run_qemu (t);
-    call (t, "post-start");
-    pve_ends_look (t->ends);
-    assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
-    kill_qemu (t);
-    pve_ends_look (t->ends);
-    assert_over (t);
+    start_again (t); /* it resumes, with the lock still there */
   }
 }
 
@@ -406,16 +414,7 @@ test_rolled_back (void **state) {
       assert_over (t);
     }
     fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s", "hostpci0: mapping=lan\nparent: s\n");
-    call (t, "pre-start");
-    pve_ends_look (t->ends);
-    assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
-    run_qemu (t);
-    call (t, "post-start");
-    pve_ends_look (t->ends);
-    assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
-    kill_qemu (t);
-    pve_ends_look (t->ends);
-    assert_over (t);
+    start_again (t);
   }
 }
 
