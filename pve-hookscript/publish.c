@@ -196,12 +196,11 @@ time_left (int stamp) {
   return last && passed < PVE_PUBLISH_INTERVAL_US ? PVE_PUBLISH_INTERVAL_US - passed : 0;
 }
 
-/* Should it fail, the next call comes too soon, and that is all. */
-static void
+static gboolean
 write_stamp (int stamp) {
   g_autofree char *text = g_strdup_printf ("%020" G_GINT64_FORMAT "\n", g_get_monotonic_time ());
 
-  (void)!pwrite (stamp, text, strlen (text), 0);
+  return pwrite (stamp, text, strlen (text), 0) == (ssize_t)strlen (text);
 }
 
 /* ---- Publishing ---- */
@@ -241,9 +240,11 @@ publish (const PvePaths *paths, const char *file, const char *body, int stamp, g
   *later_us = time_left (stamp);
   if (*later_us == 0 && !pve_cluster_check_quorum (paths, NULL))
     *later_us = PVE_PUBLISH_INTERVAL_US;
+  /* Where nothing can be kept of when that was, nobody could keep the next from coming too soon. */
+  if (*later_us == 0 && !write_stamp (stamp))
+    *later_us = PVE_PUBLISH_INTERVAL_US;
   if (*later_us > 0)
     return TRUE;
-  write_stamp (stamp);
   return write_body (paths, file, body, later_us, error);
 }
 

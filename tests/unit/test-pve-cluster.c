@@ -6,8 +6,10 @@
 #include "pve-fixture.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cluster.h"
@@ -209,6 +211,23 @@ test_boot (void **state) {
   fixture_write (t->fx, OWN, "%s", "{\"published\":\"2001-01-01T00:00:00Z\"," NOTHING_LEASED);
   assert_false (publish (t)); /* but that once */
   assert_false (is_new (t));
+}
+
+/* When /run is full, nobody would know how soon is too soon. */
+static void
+test_no_stamp (void **state) {
+  const struct rlimit nothing = { 0, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+  Test *t = *state;
+  gboolean is_left;
+
+  fixture_write (t->fx, STAMP, "%s", "");
+  signal (SIGXFSZ, SIG_IGN);
+  fflush (NULL);
+  assert_int_equal (setrlimit (RLIMIT_FSIZE, &nothing), 0);
+  is_left = publish (t);
+  setrlimit (RLIMIT_FSIZE, &all);
+  assert_true (is_left);
+  assert_null (published (t));
 }
 
 /* ---- The service ---- */
@@ -504,6 +523,7 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_no_place, setup, teardown),
     cmocka_unit_test_setup_teardown (test_another_publishes, setup, teardown),
     cmocka_unit_test_setup_teardown (test_boot, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_no_stamp, setup, teardown),
     cmocka_unit_test_setup_teardown (test_publisher, setup, teardown),
     cmocka_unit_test_setup_teardown (test_publisher_again, setup, teardown),
     cmocka_unit_test_setup_teardown (test_publisher_stops, setup, teardown),
