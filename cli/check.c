@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `vfpool check`: asked by a person, so it also answers when all is well. On a Proxmox VE node it looks at the mappings, too. */
+/* `vfpool check`: asked by a person, so it also answers when all is well. On a Proxmox VE node it looks at mappings and guests, too. */
 #include "cli.h"
 #include "pve.h"
 
 static gboolean
-check_mappings (const CliCall *call, GError **error) {
+check_pve (const CliCall *call, GError **error) {
   g_autoptr (GError) failure = NULL;
 
   if (!cli_pve_is_node (call) || cli_pve_run (call, "check", NULL, &failure))
@@ -21,7 +21,7 @@ gboolean
 cli_check (Vfpool *vfpool, const CliCall *call, GError **error) {
   gboolean fits = vfpool_check (vfpool, error);
 
-  if (!check_mappings (call, fits ? error : NULL) || !fits)
+  if (!check_pve (call, fits ? error : NULL) || !fits)
     return FALSE;
   return cli_print ("the configuration fits this host\n", error);
 }

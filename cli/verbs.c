@@ -228,7 +228,7 @@ const CliVerb cli_verbs[] = {
           "Reads the configuration and looks whether its PFs exist and can have that many VFs, whether the members of\n"
           "the pools exist, whether a VF lies in two pools, and whether the VFs can be handed out safely. On a Proxmox "
           "VE\n"
-          "node it looks at the pools' mappings, too.\n",
+          "node it looks at the pools' mappings and the guests' hookscripts, too.\n",
       .example = "vfpool check && systemctl restart vfpool\n",
       .needs_library = TRUE,
   },

@@ -181,24 +181,17 @@ read_slot (const PveNoteLine *line, GError **error) {
 
 /* ---- The file ---- */
 
-static void
-read_key (PveContainerConfig *self, const char *line) {
-  static const char hostname[] = "hostname:", hookscript[] = "hookscript:";
-
-  if (g_str_has_prefix (line, hostname)) {
-    g_free (self->name);
-    self->name = g_strstrip (g_strdup (line + strlen (hostname)));
-  }
-  self->has_hookscript |= g_str_has_prefix (line, hookscript);
-}
-
-static void
-read_keys (PveContainerConfig *self, const char *data, gsize length) {
+/* The value of @key ("hostname:"), for g_free(), or NULL; the last one counts. */
+static char *
+read_key (const char *data, gsize length, const char *key) {
   g_autofree char *text = g_strndup (data, length);
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  const char *value = NULL;
 
   for (char **line = lines; *line && **line != '['; line++)
-    read_key (self, *line);
+    if (g_str_has_prefix (*line, key))
+      value = *line + strlen (key);
+  return value ? g_strstrip (g_strdup (value)) : NULL;
 }
 
 PveContainerConfig *
@@ -206,7 +199,7 @@ pve_container_config_parse (const char *data, gsize length, GError **error) {
   g_autoptr (PveContainerConfig) self = g_new0 (PveContainerConfig, 1);
   g_autoptr (GPtrArray) lines = pve_note_lines (data, length);
 
-  read_keys (self, data, length);
+  self->name = read_key (data, length, "hostname:");
   self->slots = g_ptr_array_new_with_free_func (slot_free);
   for (guint i = 0; i < lines->len; i++) {
     PveContainerSlot *slot = read_slot (g_ptr_array_index (lines, i), error);
@@ -230,6 +223,14 @@ pve_container_config_load (const char *path, GError **error) {
   if (!self)
     g_prefix_error (error, "%s:", path);
   return self;
+}
+
+char *
+pve_container_hookscript (const char *path) {
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  return pve_read_file (path, &contents, &length, NULL) ? read_key (contents, length, "hookscript:") : NULL;
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vfpool needs of a Proxmox VE container's configuration: its name, whether it has a hookscript, and the requests in its notes. */
+/* What vfpool needs of a Proxmox VE container's configuration: its name, the requests in its notes. */
 #pragma once
 
 #include "vfpool.h"
@@ -17,9 +17,8 @@ typedef struct {
 } PveContainerSlot;
 
 typedef struct {
-  char *name;              /* nullable */
-  gboolean has_hookscript; /* PVE runs one when it starts the container */
-  GPtrArray *slots;        /* of PveContainerSlot, in the order of the lines */
+  char *name;       /* nullable */
+  GPtrArray *slots; /* of PveContainerSlot, in the order of the lines */
 } PveContainerConfig;
 
 /**
@@ -32,6 +31,10 @@ PveContainerConfig *pve_container_config_parse (const char *data, gsize length, 
 
 /* The same for a file; the message begins with its path. Also an error as pve_read_file(). */
 PveContainerConfig *pve_container_config_load (const char *path, GError **error);
+
+/* The volume of the hookscript that PVE runs for the container with the configuration @path, for g_free(); NULL: it names none. What
+ * its notes say does not matter. */
+char *pve_container_hookscript (const char *path);
 
 void pve_container_config_free (PveContainerConfig *self);
 

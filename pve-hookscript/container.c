@@ -255,9 +255,9 @@ pre_start (Container *self, GError **error) {
 gboolean
 pve_container_start_unit (const PvePaths *paths, const char *vmid, GError **error) {
   g_auto (Container) container = { .paths = paths, .vmid = vmid };
+  g_autofree char *path = config_path (paths, vmid), *hookscript = pve_container_hookscript (path);
 
-  return read_request (&container, error)
-         && (!container.request || !container.config->has_hookscript || serve (&container, FALSE, error));
+  return !hookscript || (read_request (&container, error) && (!container.request || serve (&container, FALSE, error)));
 }
 
 /* ---- post-stop ---- */

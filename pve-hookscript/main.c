@@ -10,6 +10,7 @@
 
 #include "cluster-status.h"
 #include "cluster.h"
+#include "guest-check.h"
 #include "hookscript.h"
 #include "mapping-command.h"
 #include "process.h"
@@ -26,7 +27,7 @@ static const char usage_text[] =
     "and, for the verbs of vfpool(8):\n"
     "       pve-hookscript [OPTION...] mapping POOL print the pool's mapping for /etc/pve/mapping/pci.cfg\n"
     "       pve-hookscript [OPTION...] apply POOL   write it there\n"
-    "       pve-hookscript [OPTION...] check        tell of mappings that Proxmox VE cannot use\n"
+    "       pve-hookscript [OPTION...] check        tell of mappings and hookscripts that Proxmox VE cannot use\n"
     "       pve-hookscript [OPTION...] cluster      what all nodes have published\n"
     "       pve-hookscript [OPTION...] plan VMID    what its start would lease now\n"
     "\n"
@@ -82,6 +83,14 @@ start_unit (const PvePaths *paths, const char *vmid, GError **error) {
   return run_for_vmid (paths, vmid, pve_hookscript_start_unit, error);
 }
 
+/* Both look, whatever the first has found. */
+static gboolean
+check (const PvePaths *paths, GError **error) {
+  gboolean is_right = pve_mapping_check (paths, error);
+
+  return pve_guest_check (paths, is_right ? error : NULL) && is_right;
+}
+
 static gboolean
 run (const PvePaths *paths, int argc, char **argv, GError **error) {
   static const struct {
@@ -91,7 +100,7 @@ run (const PvePaths *paths, int argc, char **argv, GError **error) {
   } verbs[] = {
     { "park", .run = pve_hookscript_park },
     { "watch", .run = pve_watch },
-    { "check", .run = pve_mapping_check },
+    { "check", .run = check },
     { "cluster", .run = pve_cluster_print },
     { "mapping", .run_with = pve_mapping_print },
     { "apply", .run_with = pve_mapping_apply },

@@ -13,8 +13,8 @@
 #include "cluster.h"
 #include "mapping-check.h"
 #include "mapping-edit.h"
-#include "mapping-file.h"
 #include "report.h"
+#include "section-file.h"
 
 #define FILE_NAME "mapping/pci.cfg"
 
@@ -150,7 +150,8 @@ pve_mapping_check (const PvePaths *paths, GError **error) {
   if (!pools)
     return FALSE;
   for (char **pool = pools; *pool; pool++)
-    check_pool (paths, mappings, vfpool, *pool, &first);
+    if (pve_mapping_is_id (*pool)) /* no VM can ask for another */
+      check_pool (paths, mappings, vfpool, *pool, &first);
   if (first)
     g_propagate_error (error, first);
   return first == NULL;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "mapping-file.h"
+#include "section-file.h"
 
 static gboolean
 contains (GPtrArray *texts, const char *text) {
@@ -81,14 +81,14 @@ typedef struct {
 } Edit;
 
 static void
-copy (Edit *edit, const PveMappingLine *line) {
+copy (Edit *edit, const PveSectionLine *line) {
   g_string_append_len (edit->text, line->text, (gssize)line->length);
 }
 
 /* A map line of the section. */
 static void
-exchange (Edit *edit, const PveMappingLine *line) {
-  g_autoptr (PveMap) map = pve_map_parse (line->map, 0, edit->paths->node);
+exchange (Edit *edit, const PveSectionLine *line) {
+  g_autoptr (PveMap) map = pve_map_parse (line->value, 0, edit->paths->node);
   g_autofree char *problem = map ? pve_map_problem (map, edit->paths) : NULL;
   const char *path = map ? g_ptr_array_index (map->paths, 0) : NULL;
 
@@ -139,23 +139,23 @@ static guint
 section_end (GPtrArray *lines, int header) {
   guint end = (guint)header;
 
-  for (guint i = end; i < lines->len && ((const PveMappingLine *)g_ptr_array_index (lines, i))->header == header; i++)
+  for (guint i = end; i < lines->len && ((const PveSectionLine *)g_ptr_array_index (lines, i))->header == header; i++)
     end = i;
   return end + 1;
 }
 
 GString *
 pve_mapping_edit (const char *data, gsize length, const PvePaths *paths, const char *id, GPtrArray *wanted) {
-  g_autoptr (GPtrArray) lines = pve_mapping_lines (data, length);
+  g_autoptr (GPtrArray) lines = pve_section_lines (data, length, PVE_SECTION_ID);
   g_autoptr (GPtrArray) done = g_ptr_array_new_with_free_func (g_free);
-  int header = pve_mapping_lines_find (lines, id);
+  int header = pve_section_lines_find (lines, id);
   guint end = header < 0 ? lines->len + 1 : section_end (lines, header);
   Edit edit = { paths, wanted, done, g_string_sized_new (length + 256) };
 
   for (guint i = 0; i < lines->len; i++) {
-    const PveMappingLine *line = g_ptr_array_index (lines, i);
+    const PveSectionLine *line = g_ptr_array_index (lines, i);
 
-    if (line->header == header && line->map)
+    if (line->header == header && pve_section_line_value (line, "map"))
       exchange (&edit, line);
     else
       copy (&edit, line);

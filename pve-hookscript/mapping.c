@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What PVE::Mapping::PCI takes from pci.cfg (mapping-file.h takes it apart): a map line with a property that PVE does not
+ * What PVE::Mapping::PCI takes from pci.cfg (section-file.h takes it apart): a map line with a property that PVE does not
  * know, or without a path or an id, is ignored.
  *
  * Before PVE takes anything from a mapping, it compares id, subsystem-id and iommugroup of every line of this node with
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "mapping-file.h"
+#include "section-file.h"
 #include "vfpool.h"
 
 struct _PveMappings {
@@ -75,13 +75,14 @@ pve_map_parse (const char *value, int line, const char *node) {
 PveMappings *
 pve_mappings_parse (const char *data, gsize length, const char *node) {
   PveMappings *self = g_new0 (PveMappings, 1);
-  g_autoptr (GPtrArray) lines = pve_mapping_lines (data, length);
+  g_autoptr (GPtrArray) lines = pve_section_lines (data, length, PVE_SECTION_ID);
   GPtrArray *maps = NULL;
 
   self->sections = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   for (guint i = 0; i < lines->len; i++) {
-    const PveMappingLine *line = g_ptr_array_index (lines, i);
-    PveMap *map = line->map ? pve_map_parse (line->map, (int)i + 1, node) : NULL;
+    const PveSectionLine *line = g_ptr_array_index (lines, i);
+    const char *value = pve_section_line_value (line, "map");
+    PveMap *map = value ? pve_map_parse (value, (int)i + 1, node) : NULL;
 
     if (line->id) {
       maps = g_ptr_array_new_with_free_func ((GDestroyNotify)pve_map_free);

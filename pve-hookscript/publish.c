@@ -3,8 +3,9 @@
  * The cluster filesystem is itself the engine that tells all nodes, so a file is all there is to it. It begins with the time, in a form
  * of one length, so that what was published before is compared without being understood.
  *
- * When this node last wrote stands in a file of this boot in /run, by the clock that nobody sets; its lock is also what keeps two
- * processes from writing at once. Who finds it locked leaves it at that: the other has looked a moment ago, and the next change, or
+ * When this node last wrote stands in a file of this boot in /run, by the clock that nobody sets. Where it is not there, the node was
+ * booted since: it writes once, even the same, so that the others see that it is up and of when that is. The lock of that file is also
+ * what keeps two processes from writing at once. Who finds it locked leaves it at that: the other has looked a moment ago, and the next change, or
  * the service, publishes what it has not seen.
  *
  * Loss of quorum is no failure: a guest's start or end has nothing to do with it.
@@ -15,12 +16,14 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cluster.h"
+#include "report.h"
 
 #define TIME_BEGIN "{\"published\":\""
 #define TIME_END "\","
@@ -176,24 +179,28 @@ open_stamp (const PvePaths *paths) {
   return fd;
 }
 
+/* When this node last wrote; 0: not since it was booted, or nobody knows. */
+static gint64
+read_stamp (int stamp) {
+  char text[32] = "";
+  gint64 last = pread (stamp, text, sizeof text - 1, 0) > 0 ? g_ascii_strtoll (text, NULL, 10) : 0;
+
+  return last > 0 && last <= g_get_monotonic_time () ? last : 0;
+}
+
 /* How long it is still too soon. */
 static gint64
 time_left (int stamp) {
-  gint64 now = g_get_monotonic_time (), last;
-  char text[32] = "";
+  gint64 last = read_stamp (stamp), passed = g_get_monotonic_time () - last;
 
-  if (pread (stamp, text, sizeof text - 1, 0) <= 0)
-    return 0;
-  last = g_ascii_strtoll (text, NULL, 10);
-  return last > 0 && last <= now && now - last < PVE_PUBLISH_INTERVAL_US ? PVE_PUBLISH_INTERVAL_US - (now - last) : 0;
+  return last && passed < PVE_PUBLISH_INTERVAL_US ? PVE_PUBLISH_INTERVAL_US - passed : 0;
 }
 
-/* Should it fail, the next call comes too soon, and that is all. */
-static void
+static gboolean
 write_stamp (int stamp) {
   g_autofree char *text = g_strdup_printf ("%020" G_GINT64_FORMAT "\n", g_get_monotonic_time ());
 
-  (void)!pwrite (stamp, text, strlen (text), 0);
+  return pwrite (stamp, text, strlen (text), 0) == (ssize_t)strlen (text);
 }
 
 /* ---- Publishing ---- */
@@ -228,14 +235,16 @@ write_body (const PvePaths *paths, const char *file, const char *body, gint64 *l
 
 static gboolean
 publish (const PvePaths *paths, const char *file, const char *body, int stamp, gint64 *later_us, GError **error) {
-  if (is_published (file, body))
+  if (read_stamp (stamp) && is_published (file, body))
     return TRUE;
   *later_us = time_left (stamp);
   if (*later_us == 0 && !pve_cluster_check_quorum (paths, NULL))
     *later_us = PVE_PUBLISH_INTERVAL_US;
+  /* Where nothing can be kept of when that was, nobody could keep the next from coming too soon. */
+  if (*later_us == 0 && !write_stamp (stamp))
+    *later_us = PVE_PUBLISH_INTERVAL_US;
   if (*later_us > 0)
     return TRUE;
-  write_stamp (stamp);
   return write_body (paths, file, body, later_us, error);
 }
 
@@ -272,27 +281,50 @@ pve_publish (const PvePaths *paths, Vfpool *vfpool, gint64 *later_us, GError **e
   return is_done;
 }
 
-static void
-publish_as_child (const PvePaths *paths) {
-  int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+/* In a child, which keeps nothing of how its parent deals with signals. Returns: in how many seconds to try again. @error: not of a
+ * configuration that cannot be read, others tell of that */
+static int
+publish_as_child (const PvePaths *paths, GError **error) {
+  static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGCHLD };
   g_autoptr (Vfpool) vfpool = NULL;
-  gint64 later_us;
+  gint64 later_us = 0;
 
-  setsid ();
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    dup2 (null, fd); /* PVE waits until nobody can write to its task log any more */
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    signal (signals[i], SIG_DFL);
   vfpool = vfpool_open (paths->root, NULL, NULL, NULL);
-  if (vfpool)
-    pve_publish (paths, vfpool, &later_us, NULL);
+  if (!vfpool || !pve_publish (paths, vfpool, &later_us, error))
+    return 0;
+  return (int)((later_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
 }
 
 void
 pve_publish_in_background (const PvePaths *paths) {
   g_autofree char *folder = vfpool_has_configuration (paths->root) ? own_folder (paths) : NULL;
+  int null;
 
   fflush (NULL);
   if (!folder || fork () != 0)
     return;
-  publish_as_child (paths);
+  null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  setsid ();
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    dup2 (null, fd); /* PVE waits until nobody can write to its task log any more */
+  publish_as_child (paths, NULL);
   _exit (0);
+}
+
+GPid
+pve_publish_begin (const PvePaths *paths) {
+  GError *error = NULL;
+  GPid pid;
+  int status;
+
+  fflush (NULL);
+  pid = fork ();
+  if (pid != 0)
+    return pid;
+  status = publish_as_child (paths, &error);
+  if (error)
+    report_error (error);
+  _exit (status);
 }

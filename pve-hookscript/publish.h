@@ -13,8 +13,8 @@
 #define PVE_PUBLISH_INTERVAL_US (10 * G_USEC_PER_SEC)
 
 /**
- * pve_publish: publishes the capacity and the leases of this node's pools, if they have changed. Cheap when they have not. May wait for
- * other nodes in a cluster that is in trouble.
+ * pve_publish: publishes the capacity and the leases of this node's pools, if they have changed, or were not yet published since the
+ * node was booted. Cheap when not. May wait for other nodes in a cluster that is in trouble.
  * @later_us: (out): 0: all is published, or there is no cluster filesystem. Else something is left to publish, because it is too soon, or
  *   the node has no quorum: call again after so many microseconds
  *
@@ -22,5 +22,9 @@
  */
 gboolean pve_publish (const PvePaths *paths, Vfpool *vfpool, gint64 *later_us, GError **error);
 
-/* The same in a process of its own that nobody waits for; what it cannot publish is left to the next call. */
+/* The same in a process of its own that nobody waits for; what it cannot publish is left to the service. */
 void pve_publish_in_background (const PvePaths *paths);
+
+/* The same in a child that somebody waits for. Its exit status is in how many seconds to call again, 0: not at all; what fails it tells
+ * on stderr. Returns: its PID; -1: no process is to be had. */
+GPid pve_publish_begin (const PvePaths *paths);

@@ -156,7 +156,7 @@ key_index (const char *key, const char *stem, int count) {
 
 /* What the keys that matter say, still unread, so that a later line can replace it. */
 typedef struct {
-  char *name, *numa, *affinity, *template;
+  char *name, *hookscript, *numa, *affinity, *template;
   char *hostpci[PVE_HOSTPCI_MAX];
   char *nodes[PVE_NUMA_MAX];
   GString *description; /* as it is stored, a line feed behind each line */
@@ -165,6 +165,7 @@ typedef struct {
 static void
 values_clear (Values *self) {
   g_free (self->name);
+  g_free (self->hookscript);
   g_free (self->numa);
   g_free (self->affinity);
   g_free (self->template);
@@ -184,11 +185,12 @@ values_find (Values *self, const char *key) {
     return &self->hostpci[hostpci];
   if (node >= 0)
     return &self->nodes[node];
-  return !strcmp (key, "name")       ? &self->name
-         : !strcmp (key, "numa")     ? &self->numa
-         : !strcmp (key, "affinity") ? &self->affinity
-         : !strcmp (key, "template") ? &self->template
-                                     : NULL;
+  return !strcmp (key, "name")         ? &self->name
+         : !strcmp (key, "hookscript") ? &self->hookscript
+         : !strcmp (key, "numa")       ? &self->numa
+         : !strcmp (key, "affinity")   ? &self->affinity
+         : !strcmp (key, "template")   ? &self->template
+                                       : NULL;
 }
 
 /* One line ("#name: x" is no key here either). Old versions of PVE kept the description under a key. */
@@ -298,6 +300,7 @@ pve_vm_config_parse (const char *data, gsize length) {
     if (values.hostpci[i])
       add_hostpci (self, i, values.hostpci[i]);
   self->name = g_steal_pointer (&values.name);
+  self->hookscript = g_steal_pointer (&values.hookscript);
   self->nodes = collect_nodes (&values);
   self->is_template = is_on (values.template);
   self->notes = pve_notes_parse (values.description->str);
@@ -321,6 +324,7 @@ pve_vm_config_free (PveVmConfig *self) {
   if (!self)
     return;
   g_free (self->name);
+  g_free (self->hookscript);
   g_free (self->nodes);
   g_free (self->cpus);
   pve_notes_free (self->notes);

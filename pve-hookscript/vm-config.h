@@ -20,6 +20,7 @@ typedef struct {
 
 typedef struct {
   char *name;         /* nullable */
+  char *hookscript;   /* its volume, as in "local:snippets/vfpool", or NULL */
   GPtrArray *hostpci; /* of PveHostpci, by index; entries with mdev= are left out, they pass through no function */
   char *nodes;        /* the host's NUMA nodes that its memory is on, as in "0,2-3", or NULL */
   char *cpus;         /* the host's CPUs that it runs on, likewise */

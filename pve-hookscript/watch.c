@@ -10,7 +10,8 @@
  *   - leases that are written (inotify on the ledger's folder): a hookscript may be killed before it writes anything else;
  * and one timer is set to when something ends by itself: a start-grace, or the time of a line. Whatever it was, all VMs and leases
  * are looked at anew (ends.c), so it does not matter which events were missed or came together. Looking at what has not
- * changed writes nothing, so it causes no further event.
+ * changed writes nothing, so it causes no further event. After each look the other nodes are told, if there is something to tell
+ * (publisher.c): at the start of the service that this node is up, and later what no hookscript has published.
  *
  * It owns nothing: killed at any point, the next one finds all it needs in ledger, /run and /proc. While it works on one VM the
  * events of others wait; what a look may take is bounded by the library's release-wait.
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #include "ends.h"
+#include "publisher.h"
 #include "qemu.h"
 #include "report.h"
 #include "vfpool.h"
@@ -37,6 +39,7 @@
 typedef struct {
   const PvePaths *paths;
   PveEnds *ends;
+  PvePublisher *publisher;
   GMainLoop *loop;
   int inotify;
   int run_watch, ledger_watch; /* watch descriptors */
@@ -178,6 +181,7 @@ on_look (gpointer data) {
     report_error (error);
   if (is_new)
     request_look (self);
+  pve_publisher_request (self->publisher);
   return G_SOURCE_REMOVE;
 }
 
@@ -253,6 +257,7 @@ pve_watch (const PvePaths *paths, GError **error) {
 
   self.loop = g_main_loop_new (NULL, FALSE);
   self.ends = pve_ends_new (paths);
+  self.publisher = pve_publisher_new (paths);
   self.qemus = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   self.ledger_dir = g_strconcat (paths->root ? paths->root : "", "/var/lib/vfpool", NULL);
   began = begin (&self, error);
@@ -262,6 +267,7 @@ pve_watch (const PvePaths *paths, GError **error) {
     close (self.inotify);
   g_free (self.ledger_dir);
   g_hash_table_unref (self.qemus);
+  pve_publisher_free (self.publisher);
   pve_ends_free (self.ends);
   g_main_loop_unref (self.loop);
   return began;

@@ -83,3 +83,8 @@ macs() {
     local i
     for i in 0 1 2 3; do vf_mac "$netdev" "$i"; done | paste -sd ' '
 }
+
+# has_published TEXT: whether that is what this node lets the others know of its leases: "BDF=VMID", in one line.
+has_published() {
+    [[ $(jq -r '[.vfs[] | .address + "=" + .guest.id] | sort | join(" ")' "/etc/pve/nodes/$(hostname -s)/vfpool.json" 2>&1) == "$1" ]]
+}

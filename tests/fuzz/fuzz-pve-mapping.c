@@ -7,6 +7,7 @@
 #include "pve-hookscript/mapping-edit.h"
 #include "pve-hookscript/mapping.h"
 #include "pve-hookscript/plan.h"
+#include "pve-hookscript/section-file.h"
 
 #include <string.h>
 
@@ -153,6 +154,30 @@ check_edit (const PvePaths *paths, FuzzInput mapping) {
   g_assert_cmpuint (count_maps (text->str, text->len, "wan", NODE), ==, count_maps (data, mapping.size, "wan", NODE));
 }
 
+/* As storage.cfg, too: the lines are the file, and each belongs to a section that has begun. */
+static void
+check_sections (FuzzInput file) {
+  const char *data = (const char *)file.data;
+  g_autoptr (GPtrArray) lines = pve_section_lines (data, file.size, PVE_SECTION_TYPE_ID);
+  gsize offset = 0;
+
+  for (guint i = 0; i < lines->len; i++) {
+    const PveSectionLine *line = g_ptr_array_index (lines, i), *header;
+
+    g_assert_true (line->text == data + offset);
+    offset += line->length;
+    g_assert_true (!line->value || line->key);
+    if (line->header < 0) {
+      g_assert_true (!line->id && !line->key);
+      continue;
+    }
+    g_assert_cmpint (line->header, <=, (int)i);
+    header = g_ptr_array_index (lines, (guint)line->header);
+    g_assert_true (header->id && *header->id && header->type && *header->type && header->header == line->header);
+  }
+  g_assert_cmpuint (offset, ==, file.size);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   static PvePaths *paths;
@@ -171,6 +196,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
     check_mapping (mappings, id, mapping);
   }
   check_edit (paths, mapping);
+  check_sections (mapping);
   check_plan (paths, mappings, vfpool, vm);
   return 0;
 }

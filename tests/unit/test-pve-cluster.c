@@ -6,13 +6,16 @@
 #include "pve-fixture.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cluster.h"
 #include "pve-hookscript/cluster-status.h"
 #include "pve-hookscript/publish.h"
+#include "pve-hookscript/publisher.h"
 
 #define A "0000:01:10.0"
 #define OWN "/etc/pve/nodes/pve1/vfpool.json"
@@ -60,6 +63,24 @@ published (Test *t) {
     return NULL;
   assert_true (g_str_has_prefix (contents, "{\"published\":\"20"));
   return g_strdup (strchr (contents, ',') + 1);
+}
+
+/* Whether it was written by what is tested, and not by hand. */
+static gboolean
+is_new (Test *t) {
+  g_autofree char *path = g_strconcat (t->fx->root, OWN, NULL), *contents = NULL;
+
+  assert_true (g_file_get_contents (path, &contents, NULL, NULL));
+  return !g_str_has_prefix (contents, "{\"published\":\"2001");
+}
+
+/* Waits until a process of its own has published. */
+static void
+wait_for_file (Test *t) {
+  g_autofree char *path = g_strconcat (t->fx->root, OWN, NULL);
+
+  while (!g_file_test (path, G_FILE_TEST_EXISTS))
+    g_usleep (1000);
 }
 
 static void
@@ -177,6 +198,94 @@ test_another_publishes (void **state) {
   assert_null (published (t));
   fclose (file);
   assert_false (publish (t));
+}
+
+/* The node was booted since: the others see that it is up, although nothing else is new. */
+static void
+test_boot (void **state) {
+  Test *t = *state;
+
+  fixture_write (t->fx, OWN, "%s", "{\"published\":\"2001-01-01T00:00:00Z\"," NOTHING_LEASED);
+  assert_false (publish (t));
+  assert_true (is_new (t));
+  fixture_write (t->fx, OWN, "%s", "{\"published\":\"2001-01-01T00:00:00Z\"," NOTHING_LEASED);
+  assert_false (publish (t)); /* but that once */
+  assert_false (is_new (t));
+}
+
+/* When /run is full, nobody would know how soon is too soon. */
+static void
+test_no_stamp (void **state) {
+  const struct rlimit nothing = { 0, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+  Test *t = *state;
+  gboolean is_left;
+
+  fixture_write (t->fx, STAMP, "%s", "");
+  signal (SIGXFSZ, SIG_IGN);
+  fflush (NULL);
+  assert_int_equal (setrlimit (RLIMIT_FSIZE, &nothing), 0);
+  is_left = publish (t);
+  setrlimit (RLIMIT_FSIZE, &all);
+  assert_true (is_left);
+  assert_null (published (t));
+}
+
+/* ---- The service ---- */
+
+static void
+run_until_idle (PvePublisher *publisher) {
+  while (pve_publisher_is_busy (publisher))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* It publishes at once, and what is too soon when it is time; in between it sets no timer. */
+static void
+test_publisher (void **state) {
+  Test *t = *state;
+  g_autoptr (PvePublisher) publisher = pve_publisher_new (t->paths);
+
+  pve_publisher_request (publisher);
+  assert_true (pve_publisher_is_busy (publisher));
+  run_until_idle (publisher);
+  assert_published (t, NOTHING_LEASED);
+  pve_publisher_request (publisher);
+  run_until_idle (publisher); /* nothing new: it would be busy for all of the interval */
+  lease (t, "w\"eb");
+  fixture_write (t->fx, STAMP, "%020" G_GINT64_FORMAT "\n",
+                 g_get_monotonic_time () - PVE_PUBLISH_INTERVAL_US + G_USEC_PER_SEC);
+  pve_publisher_request (publisher);
+  pve_publisher_request (publisher);
+  assert_published (t, NOTHING_LEASED); /* too soon */
+  run_until_idle (publisher);
+  assert_published (t, ONE_LEASED);
+}
+
+/* A request that comes while something is published is not lost. */
+static void
+test_publisher_again (void **state) {
+  Test *t = *state;
+  g_autoptr (PvePublisher) publisher = pve_publisher_new (t->paths);
+
+  pve_publisher_request (publisher);
+  wait_for_file (t);
+  fixture_write (t->fx, STAMP, "%s", "");
+  lease (t, "w\"eb");
+  pve_publisher_request (publisher);
+  run_until_idle (publisher);
+  assert_published (t, ONE_LEASED);
+}
+
+/* One that stops in the middle leaves nothing that calls back. */
+static void
+test_publisher_stops (void **state) {
+  Test *t = *state;
+  PvePublisher *publisher = pve_publisher_new (t->paths);
+
+  pve_publisher_request (publisher);
+  pve_publisher_free (publisher);
+  wait_for_file (t);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
 }
 
 /* More VFs than fit: the counts are right all the same, and the file says that something is missing. */
@@ -413,6 +522,11 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_stamps, setup, teardown),
     cmocka_unit_test_setup_teardown (test_no_place, setup, teardown),
     cmocka_unit_test_setup_teardown (test_another_publishes, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_boot, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_no_stamp, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_publisher, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_publisher_again, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_publisher_stops, setup, teardown),
     cmocka_unit_test_setup_teardown (test_too_many, setup, teardown),
     cmocka_unit_test_setup_teardown (test_nodes, setup, teardown),
     cmocka_unit_test_setup_teardown (test_no_cluster, setup, teardown),

@@ -409,6 +409,11 @@ test_unit (void **state) {
   ct (t, "#vfpool: a pool=lan\n");
   assert_true (pve_hookscript_start_unit (t->paths, "101", NULL));
   assert_leases (t, "");
+  ct (t, "#vfpool: a pol=lan\n");
+  assert_true (pve_hookscript_start_unit (t->paths, "101", NULL));
+  ct (t, "#vfpool: a pol=lan\nhookscript: local:snippets/vfpool\n");
+  assert_false (pve_hookscript_start_unit (t->paths, "101", &error));
+  assert_vfpool_error (&error, VFPOOL_ERROR_BAD_INPUT, "unknown key 'pol'");
   ct (t, "#vfpool: a pool=lan\nhookscript: local:snippets/vfpool\n");
   assert_true (run (t, "pre-start", NULL));
   assert_lxc (t, expected);

@@ -314,6 +314,226 @@ test_broken (void **state) {
   assert_over (t);
 }
 
+/* ---- The ways in which a VM may end, one by one ---- */
+
+/* The VM's configuration goes to another node's folder, as PVE does when it migrates it, or when the cluster has fenced this node. */
+static void
+move_config (Test *t, const char *from, const char *to) {
+  g_autofree char *source = g_strdup_printf ("%s/etc/pve/%s/101.conf", t->fx->root, from);
+  g_autofree char *target = g_strdup_printf ("%s/etc/pve/%s/101.conf", t->fx->root, to);
+  g_autofree char *folder = g_path_get_dirname (target);
+
+  assert_int_equal (g_mkdir_with_parents (folder, 0755), 0);
+  assert_int_equal (g_rename (source, target), 0);
+}
+
+#define HERE "qemu-server"
+#define ELSEWHERE "nodes/pve2/qemu-server"
+
+/* The node was reset: nothing runs, /run is empty, and VFs are made anew by vfpool.service; the service knows of nothing. */
+static void
+reboot (Test *t) {
+  kill_qemu (t);
+  fixture_remove (t->fx, "/run/qemu-server");
+  fixture_write (t->fx, "/proc/sys/kernel/random/boot_id", "another-boot\n");
+  pve_ends_free (t->ends);
+  t->ends = pve_ends_new (t->paths);
+}
+
+/* All is free and parked, the first time after a boot in the order of the pool. */
+static void
+assert_over_anew (Test *t) {
+  assert_leased (t, 0, VFPOOL_LEASE_ACTIVE);
+  assert_lines (t, A PARKED B PARKED);
+}
+
+/* It starts once more, under the eyes of the service, keeps what it gets, and ends. */
+static void
+start_again (Test *t) {
+  call (t, "pre-start");
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  run_qemu (t);
+  call (t, "post-start");
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  kill_qemu (t);
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
+/* Suspended to disk: QEMU is told to quit, and the configuration gets a lock, with which post-stop may still come. */
+static void
+test_hibernated (void **state) {
+  static const char suspended[] = "hostpci0: mapping=lan\nlock: suspended\nrunningmachine: pc-q35-9.2+pve1\n"
+                                  "vmstate: local-lvm:vm-101-state-suspend-2026-11-21\n";
+  Test *t = *state;
+
+  for (int comes = 0; comes < 2; comes++) {
+    start_seen (t);
+    fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s", suspended);
+    kill_qemu (t);
+    fixture_remove (t->fx, "/run/qemu-server/101.pid");
+    if (comes) {
+      drop_lines (t);
+      call (t, "post-stop");
+    }
+    pve_ends_look (t->ends);
+    assert_over (t);
+    start_again (t); /* it resumes, with the lock still there */
+  }
+}
+
+/* QEMU refuses that for a device that cannot migrate: PVE leaves a lock, and the VM runs on with what it has. */
+static void
+test_hibernation_refused (void **state) {
+  Test *t = *state;
+
+  start_seen (t);
+  fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s", "hostpci0: mapping=lan\nlock: suspending\n");
+  set_grace (t, 0);
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+}
+
+/* Rolled back to a snapshot while it runs: PVE ends QEMU, calls no post-stop while that lock stands, and starts the VM again when the
+ * snapshot has its memory. The service may come before that, or late. */
+static void
+test_rolled_back (void **state) {
+  Test *t = *state;
+
+  for (int looks = 0; looks < 2; looks++) {
+    start_seen (t);
+    fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s",
+                   "hostpci0: mapping=lan\nlock: rollback\nparent: s\n\n[s]\nhostpci0: mapping=lan\nsnaptime: 1\n");
+    kill_qemu (t);
+    fixture_remove (t->fx, "/run/qemu-server/101.pid");
+    drop_lines (t);
+    if (looks) {
+      pve_ends_look (t->ends);
+      assert_over (t);
+    }
+    fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s", "hostpci0: mapping=lan\nparent: s\n");
+    start_again (t);
+  }
+}
+
+/* To a snapshot in which the VM had no device: its start asks for nothing, so nothing of vfpool is called. */
+static void
+test_rolled_back_to_other_devices (void **state) {
+  Test *t = *state;
+
+  start_seen (t);
+  kill_qemu (t);
+  drop_lines (t);
+  fixture_write (t->fx, "/etc/pve/qemu-server/101.conf", "%s", "memory: 64\n");
+  call (t, "pre-start");
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
+static void
+test_rebooted (void **state) {
+  Test *t = *state;
+
+  start_seen (t);
+  reboot (t);
+  assert_true (pve_hookscript_park (t->paths, NULL));
+  assert_over_anew (t);
+  pve_ends_look (t->ends);
+  assert_over_anew (t);
+  call (t, "pre-start"); /* it is started at boot */
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+}
+
+/* In the middle of pre-start, of giving back: there is a lease, of a worker whose PID may be another's by now. */
+static void
+test_rebooted_in_the_middle (void **state) {
+  Test *t = *state;
+
+  call (t, "pre-start");
+  set_releasing (t, 5000, 50000);
+  reboot (t);
+  fixture_add_process (t->fx, 5000, "another", NULL);
+  assert_true (pve_hookscript_park (t->paths, NULL));
+  pve_ends_look (t->ends);
+  assert_over_anew (t);
+}
+
+/* HA: this node is reset, its VM is started on another one; this one comes back without it, and has it again later. */
+static void
+test_fenced (void **state) {
+  Test *t = *state, *other;
+
+  assert_int_equal (setup ((void **)&other), 0);
+  start_seen (t);
+  reboot (t);
+  move_config (t, HERE, ELSEWHERE);
+  start_seen (other);
+  assert_true (pve_hookscript_park (t->paths, NULL));
+  pve_ends_look (t->ends);
+  assert_over_anew (t);
+  assert_leased (other, 1, VFPOOL_LEASE_ACTIVE);
+  pve_ends_look (other->ends);
+  assert_leased (other, 1, VFPOOL_LEASE_ACTIVE);
+  /* and back, after it was stopped there */
+  kill_qemu (other);
+  pve_ends_look (other->ends);
+  assert_over (other);
+  move_config (t, ELSEWHERE, HERE);
+  start_seen (t);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  teardown ((void **)&other);
+}
+
+/* On the node that it leaves no phase is called any more, and its configuration lies with the other node before QEMU has ended. */
+static void
+test_migrated_away (void **state) {
+  Test *t = *state;
+
+  start_seen (t);
+  move_config (t, HERE, ELSEWHERE);
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  kill_qemu (t);
+  fixture_remove (t->fx, "/run/qemu-server/101.pid");
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
+/* A migration that fails on the node where it was to come: started for it, and ended without a phase. */
+static void
+test_migration_fails (void **state) {
+  Test *t = *state;
+
+  move_config (t, HERE, ELSEWHERE);
+  start_seen (t);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  kill_qemu (t);
+  drop_lines (t);
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
+/* Deleted by hand while it runs (PVE itself refuses that), and when it had ended without anybody to give back. */
+static void
+test_deleted (void **state) {
+  Test *t = *state;
+
+  start_seen (t);
+  fixture_remove (t->fx, "/etc/pve/qemu-server/101.conf");
+  pve_ends_look (t->ends);
+  assert_leased (t, 1, VFPOOL_LEASE_ACTIVE);
+  pve_ends_free (t->ends); /* the service is not there when it ends */
+  t->ends = pve_ends_new (t->paths);
+  kill_qemu (t);
+  drop_lines (t);
+  fixture_remove (t->fx, "/run/qemu-server/101.pid");
+  set_grace (t, 0);
+  pve_ends_look (t->ends);
+  assert_over (t);
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
@@ -328,6 +548,16 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_others_lines, setup, teardown),
     cmocka_unit_test_setup_teardown (test_quiet, setup, teardown),
     cmocka_unit_test_setup_teardown (test_broken, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_hibernated, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_hibernation_refused, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_rolled_back, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_rolled_back_to_other_devices, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_rebooted, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_rebooted_in_the_middle, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_fenced, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_migrated_away, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_migration_fails, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_deleted, setup, teardown),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

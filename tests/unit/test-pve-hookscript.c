@@ -601,6 +601,27 @@ test_took_anothers (void **state) {
   assert_leases (t, "102", "hostpci0=" B);
 }
 
+/* pre-start for a VM that runs, which PVE does not call, but an operator may: what it has, and PVE's own lines, are left alone, also where
+ * its configuration has changed since. */
+static void
+test_started_while_it_runs (void **state) {
+  Test *t = *state;
+  g_autofree char *path = g_strconcat (t->fx->root, FILE_ABOVE, NULL), *contents = NULL;
+
+  vm (t, "101", "hostpci0: mapping=lan\nhostpci1: mapping=wan\n");
+  run (t, "101", "pre-start");
+  run_qemu (t, "/dev/vfio/10 /dev/vfio/20");
+  fixture_write (t->fx, FILE_ABOVE, A " 101 pid:4711\n" B PARKED C PARKED W " 101 pid:4711\n");
+  for (int i = 0; i < 3; i++) {
+    vm (t, "101", i < 2 ? "hostpci0: mapping=lan\nhostpci1: mapping=wan\n" : "hostpci0: mapping=lan\n");
+    run (t, "101", "pre-start");
+    run (t, "101", "post-start");
+    assert_leases (t, "101", "hostpci0=" A " hostpci1=" W);
+  }
+  assert_true (g_file_get_contents (path, &contents, NULL, NULL));
+  assert_string_equal (contents, A " 101 pid:4711\n" B PARKED C PARKED W " 101 pid:4711\n");
+}
+
 /* QEMU has ended, or its files cannot be seen: nothing is concluded, and nothing fails. */
 static void
 test_took_unknown (void **state) {
@@ -643,6 +664,7 @@ main (void) {
     cmocka_unit_test_setup_teardown (test_took_more, setup, teardown),
     cmocka_unit_test_setup_teardown (test_took_anothers, setup, teardown),
     cmocka_unit_test_setup_teardown (test_took_unknown, setup, teardown),
+    cmocka_unit_test_setup_teardown (test_started_while_it_runs, setup, teardown),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -410,7 +410,8 @@ test_check (void **state) {
   };
   Test *t = *state;
 
-  fixture_config (t->fx, "[pool lan]\nmembers=pf=0000:01:00.0\n");
+  /* The second cannot be a mapping, and so has none to be told of. */
+  fixture_config (t->fx, "[pool lan]\nmembers=pf=0000:01:00.0\n[pool 1st]\nmembers=address=" W "\n");
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     gboolean is_right;
     g_autofree char *said = NULL;

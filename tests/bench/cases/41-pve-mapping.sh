@@ -37,6 +37,14 @@ like "  has nothing to do" "$out" "lists the 3 devices .* already"
 is "  and writes nothing" "$(stat -c %i "$mapping")" "$before"
 exits "the other pool's: 0" 0 vfpool pve mapping wan --apply
 exits "all agree: 0" 0 vfpool check
+is "  and nothing is said" "$err" ""
+vm_bare 100 "hostpci0: mapping=lan"
+vm 101 "hostpci0: $vf0"
+sed -i 's/local:/nas:/' /etc/pve/qemu-server/101.conf
+exits "VMs without the hookscript, or with one that is not there, are told of: 0" 0 vfpool check
+like "  and how they get it" "$err" 'VM 100 asks for pooled VFs, but has no hookscript, .*"qm set 100 --hookscript local:snippets/vfpool"'
+like "  and what is wrong" "$err" "VM 101 .* its hookscript nas:snippets/vfpool cannot be relied on: there is no storage nas "
+rm /etc/pve/qemu-server/100.conf
 check "park" "$hook" park
 vm 101 "hostpci0: mapping=lan"
 check "a VM starts with it" model start 101
@@ -64,8 +72,6 @@ index_of() { local i; for i in 0 1 2 3; do [[ $(vf_bdf "$pf" $i) != "$1" ]] || e
 is "  whose PF has hostpci0's MAC for it" "$(vf_mac "$netdev" "$(index_of "$own")")" 52:54:00:00:0a:01
 is "  and hostpci1's" "$(vf_mac "$netdev" "$(index_of "$other")")" 52:54:00:00:0a:02
 is "  and VLAN" "$(vf_info "$netdev" "$(index_of "$other")" | jq '[.. | .vlan? // empty] | first')" 11
-published() { jq -r '[.vfs[] | .address + "=" + .guest.id] | sort | join(" ")' "/etc/pve/nodes/$(hostname -s)/vfpool.json" 2>/dev/null; }
-has_published() { [ "$(published)" = "$1" ]; }
 check "the others are told" wait_for 20 has_published "$(printf '%s=102\n' "$own" "$other" | sort | paste -sd ' ')"
 exits "status of the cluster: 0" 0 vfpool status --cluster
 like "  shows the node" "$out" "$(hostname -s) .* lan +3 +1 +2 .*$own +lan +active +pve-qemu/102"

@@ -32,6 +32,7 @@ for vmid in 101 102 103 104; do vm "$vmid" "hostpci0: mapping=lan"; done
 vm_bare 100 "hostpci0: mapping=lan"
 check "the service starts" systemctl start vfpool-pve.service
 is "... after it all free VFs are nobody's" "$(parked)" "$free_vfs"
+check "... and the other nodes see that this one is there" wait_for 20 has_published ""
 
 # --- Killed, hibernated, migrated, deleted, without its hookscript ---
 
@@ -86,6 +87,10 @@ check "pre-start, and nothing more comes" "$hook" 101 pre-start
 check "a hookscript that was killed after it leased" vfpool acquire --guest pve-qemu/103 --pool lan
 sleep 1
 is "... within the start-grace both keep it" "$(leased)" "$vf0 $vf1"
+check "a guest that no hookscript is called for" vfpool acquire --guest manual/x --pool wan
+tells_of_x() { grep -q "\"$vf3\".*\"id\":\"x\"" "/etc/pve/nodes/$(hostname -s)/vfpool.json"; }
+check "... the other nodes are told of it" wait_for 30 tells_of_x
+check "... it gives back" vfpool release --guest manual/x
 comes_back "... then both are taken back"
 
 # --- Many at once ---

@@ -260,6 +260,17 @@ check "... its VF is given back" wait_for 30 nothing_leased
 wait
 is "... without a VLAN" "$(vlan_of enp129s0 0)" 0
 
+ct 105 "vfpool: dpdk0 pool=far driver=vfio"
+start 105 unprivileged
+is "an unprivileged container that asks for vfio-pci starts" "$?" 0
+like "... and is warned of" "$log" "container 105 is unprivileged: it can open the VFIO group only if"
+group=$(iommu_group "$(leased 105)")
+like "... it cannot open the group" "$(run_in 105 sh -c ": <>/dev/vfio/$group" 2>&1)" 'Permission denied'
+chown 100000 "/dev/vfio/$group"
+is "... until the host lets it" "$(run_in 105 sh -c ": <>/dev/vfio/$group && echo yes" 2>&1)" yes
+check "... it is stopped" lxc-stop -n 105 -k
+check "... its VF is given back" wait_for 30 nothing_leased
+
 # --- An interface that somebody moved ---------------------------------------------------------------------------------------
 
 ip netns add other
