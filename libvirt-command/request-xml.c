@@ -17,9 +17,13 @@
 #define PREFIX "vfpool"
 
 static gboolean
+is_our_namespace (const xmlNs *ns) {
+  return ns && xmlStrEqual (ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE);
+}
+
+static gboolean
 is_ours (const xmlNode *node, const char *name) {
-  return node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE)
-         && xmlStrEqual (node->name, BAD_CAST name);
+  return node->type == XML_ELEMENT_NODE && is_our_namespace (node->ns) && xmlStrEqual (node->name, BAD_CAST name);
 }
 
 /* @node or the first of its next siblings that is our element @name; NULL: none. */
@@ -169,12 +173,35 @@ request_xml_remove (DomainXml *xml, const char *slot, GError **error) {
 
 /* ---- Writing ---- */
 
+/* Nothing may refer to them any more. */
+static void
+forget_declarations (xmlNode *node) {
+  for (xmlNs **next = &node->nsDef; *next;) {
+    xmlNs *ns = *next;
+
+    if (!is_our_namespace (ns)) {
+      next = &ns->next;
+      continue;
+    }
+    *next = ns->next;
+    xmlFreeNs (ns);
+  }
+}
+
+/* Takes our namespace from @node and all below it, and the declarations of it. Somebody else's stay: attributes and elements of
+ * theirs refer to them. */
 static void
 forget_namespace (xmlNode *node) {
-  if (node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE))
+  if (node->type != XML_ELEMENT_NODE)
+    return;
+  if (is_our_namespace (node->ns))
     node->ns = NULL;
+  for (xmlAttr *attribute = node->properties; attribute; attribute = attribute->next)
+    if (is_our_namespace (attribute->ns))
+      attribute->ns = NULL;
   for (xmlNode *child = node->children; child; child = child->next)
     forget_namespace (child);
+  forget_declarations (node);
 }
 
 char *
@@ -186,8 +213,6 @@ request_xml_to_metadata (const DomainXml *xml) {
   if (!copy)
     return NULL;
   forget_namespace (copy);
-  if (copy->nsDef)
-    g_clear_pointer (&copy->nsDef, xmlFreeNsList);
   buffer = xmlBufferCreate ();
   xmlNodeDump (buffer, NULL, copy, 0, 0);
   text = g_strdup ((const char *)xmlBufferContent (buffer));
