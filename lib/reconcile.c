@@ -199,15 +199,17 @@ vfpool_take_back (Vfpool *self, VfpoolAddressFunc is_wanted, gpointer data) {
   for (guint i = 0; leases && i < leases->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (leases, i);
     g_autoptr (GError) error = NULL;
-    gboolean is_done = FALSE;
+    gboolean is_done;
     Verdict verdict;
 
     if (!is_wanted (data, lease->address) || vfpool_work_is_busy (self, lease) || !judge (self, lease, &verdict)
         || is_in_use (self, lease))
       continue;
-    if (!carry_out (self, lease, &verdict, &is_done, &error))
+    /* One that is another by now, somebody else has ended. */
+    if (carry_out (self, lease, &verdict, &is_done, &error))
+      n++;
+    else
       vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", error->message);
-    n += is_done && !error;
   }
   return n;
 }
