@@ -63,9 +63,14 @@ bad_input (GError **error, const xmlNode *node, const char *format, ...) {
   return FALSE;
 }
 
+gboolean
+domain_request_is_namespace (const xmlNs *ns) {
+  return ns && xmlStrEqual (ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE);
+}
+
 static gboolean
 is_ours (const xmlNode *node) {
-  return node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE);
+  return domain_request_is_namespace (node->ns);
 }
 
 /* ---- By address: host devices ---- */
@@ -249,7 +254,7 @@ static gboolean
 read_slot (const Reader *reader, const xmlNode *element, guint position, Slot *slot, GError **error) {
   g_autofree char *shown = NULL;
 
-  slot->name = domain_xml_attribute (element, "name");
+  slot->name = domain_request_slot_name (element, position);
   slot->pool = domain_xml_attribute (element, "pool");
   slot->mac = domain_xml_attribute (element, "mac");
   if (!check_attributes (element, slot_attributes, error) || !read_vlan (element, &slot->vlan, error)
@@ -260,8 +265,6 @@ read_slot (const Reader *reader, const xmlNode *element, guint position, Slot *s
   shown = printable_copy (slot->pool, 60);
   if (element->children)
     return bad_input (error, element, " for the pool '%s' is not empty: expected attributes only", shown);
-  if (!slot->name)
-    slot->name = g_strdup_printf ("slot%u", position);
   return TRUE;
 }
 
@@ -395,4 +398,47 @@ domain_request_new_of_devices (const DomainXml *xml, GError **error) {
   g_autoptr (GPtrArray) devices = domain_devices_read (xml, error);
 
   return devices ? read_domain (xml, &(Reader){ .devices = devices, .devices_only = TRUE }, error) : NULL;
+}
+
+/* ---- Its elements ---- */
+
+/* @node or the first of its next siblings that is our element @name; NULL: none. */
+static const xmlNode *
+ours_from (const xmlNode *node, const char *name) {
+  while (node && !(node->type == XML_ELEMENT_NODE && is_ours (node) && xmlStrEqual (node->name, BAD_CAST name)))
+    node = node->next;
+  return node;
+}
+
+const xmlNode *
+domain_request_find (const DomainXml *xml) {
+  const xmlNode *metadata = domain_xml_child (domain_xml_root (xml), "metadata");
+
+  return metadata ? ours_from (metadata->children, "request") : NULL;
+}
+
+const xmlNode *
+domain_request_next_slot (const xmlNode *request, const xmlNode *slot) {
+  return ours_from (slot ? slot->next : request->children, "slot");
+}
+
+char *
+domain_request_slot_name (const xmlNode *slot, guint position) {
+  char *name = domain_xml_attribute (slot, "name");
+
+  return name ? name : g_strdup_printf (DOMAIN_REQUEST_DEFAULT_SLOT, position);
+}
+
+const xmlNode *
+domain_request_find_slot (const xmlNode *request, const char *name) {
+  const xmlNode *slot = NULL;
+  guint position = 0;
+
+  while ((slot = domain_request_next_slot (request, slot))) {
+    g_autofree char *found = domain_request_slot_name (slot, position++);
+
+    if (strcmp (found, name) == 0)
+      return slot;
+  }
+  return NULL;
 }

@@ -40,3 +40,18 @@ VfpoolRequest *domain_request_new_incoming (const DomainXml *xml, DomainPoolOf p
  * domain_request_new_of_devices: the same of the host devices alone: what a guest that runs has, by its live XML.
  */
 VfpoolRequest *domain_request_new_of_devices (const DomainXml *xml, GError **error);
+
+/* ---- Its elements, as they stand in the XML: whether the guest could be started with them is not asked ---- */
+
+#define DOMAIN_REQUEST_DEFAULT_SLOT "slot%u" /* the name by position, from 0 */
+
+/* Whether @ns is that of a request. */
+gboolean domain_request_is_namespace (const xmlNs *ns);
+/* NULL: there is no request. */
+const xmlNode *domain_request_find (const DomainXml *xml);
+/* The slot after @slot, or the first one for NULL; NULL: there is none. */
+const xmlNode *domain_request_next_slot (const xmlNode *request, const xmlNode *slot);
+/* The name of the slot at @position, counted from 0: its own, or the one that it has by position. For g_free(). */
+char *domain_request_slot_name (const xmlNode *slot, guint position);
+/* NULL: there is no slot of this name. */
+const xmlNode *domain_request_find_slot (const xmlNode *request, const char *name);

@@ -7,6 +7,9 @@
  *   prepare   attributes, driver, read back
  *   activate  write `active`
  *
+ * When nothing can be chosen, what is left of guests that are gone is taken back (reconcile.c), without the lock, and the choice is
+ * made once more.
+ *
  * When the kernel says that a chosen VF is in somebody's hands after all, its lease is dropped, the VF is marked so in
  * the snapshot, and the choice is made again. A failure of another kind undoes all of this call's leases.
  */
@@ -15,6 +18,7 @@
 #include "mac.h"
 #include "release.h"
 #include "prepare.h"
+#include "reconcile.h"
 #include "snapshot.h"
 #include "work.h"
 
@@ -37,6 +41,7 @@ typedef struct {
   GHashTable *used_macs; /* on this host; NULL: not looked for yet */
   char *warning;         /* of reserve(): nothing is told under the lock */
   gboolean is_stale;     /* reserve() did nothing */
+  gboolean has_taken_back;
   gint64 waited;
 } Acquire;
 
@@ -551,15 +556,70 @@ finish (Acquire *a, gboolean *again, GError **error) {
   return ok;
 }
 
+/* ---- All of it ---- */
+
+static gboolean
+take_snapshot (Acquire *a, GError **error) {
+  vfpool_snapshot_clear (&a->snapshot);
+  if (!vfpool_snapshot_take (&a->snapshot, a->self, a->request, error))
+    return FALSE;
+  a->choices = a->snapshot.choices;
+  a->n_slots = a->choices->len;
+  return TRUE;
+}
+
+/* Whether the VF at @address would do for a slot; what the guest holds for one, it keeps. */
+static gboolean
+may_help (gpointer data, const char *address) {
+  const Acquire *a = data;
+  gboolean is_candidate = FALSE;
+
+  for (guint i = 0; i < a->choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (a->choices, VfpoolChoice, i);
+
+    if (choice->chosen && strcmp (choice->chosen->address, address) == 0)
+      return FALSE;
+    is_candidate |= vfpool_snapshot_candidate (choice, address) != NULL;
+  }
+  return is_candidate;
+}
+
+/* Whether VFs have come free that may help against @failure. */
+static gboolean
+take_back (Acquire *a, const GError *failure) {
+  if (a->has_taken_back
+      || !(g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_NO_FREE_VF)
+           || g_error_matches (failure, VFPOOL_ERROR, VFPOOL_ERROR_IN_USE)))
+    return FALSE;
+  a->has_taken_back = TRUE;
+  return vfpool_take_back (a->self, may_help, a) > 0;
+}
+
+/* @again: (out): nothing is reserved, look anew. */
+static gboolean
+reserve_or_take_back (Acquire *a, gboolean *again, GError **error) {
+  GError *local = NULL;
+
+  if (vfpool_handle_change (a->self, reserve, a, &local)) {
+    *again = a->is_stale;
+    return TRUE;
+  }
+  if (!take_back (a, local)) {
+    g_propagate_error (error, local);
+    return FALSE;
+  }
+  g_error_free (local);
+  *again = TRUE;
+  return take_snapshot (a, error);
+}
+
 GPtrArray *
 vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
   g_auto (Acquire) a = { .self = self, .request = request };
   gboolean again = TRUE;
 
-  if (!vfpool_snapshot_take (&a.snapshot, self, request, error))
+  if (!take_snapshot (&a, error))
     return NULL;
-  a.choices = a.snapshot.choices;
-  a.n_slots = a.choices->len;
   if (a.n_slots == 0)
     return g_ptr_array_new_with_free_func (unref_lease);
   a.mac_seed = vfpool_mac_seed (self->root, self->config, request->kind);
@@ -569,9 +629,8 @@ vfpool_acquire (Vfpool *self, const VfpoolRequest *request, GError **error) {
     a.is_stale = FALSE;
     if (!settle (&a, &again, error))
       return NULL;
-    if (!again && !vfpool_handle_change (self, reserve, &a, error))
+    if (!again && !reserve_or_take_back (&a, &again, error))
       return NULL;
-    again = again || a.is_stale;
     if (!again && !finish (&a, &again, error))
       return NULL;
   }

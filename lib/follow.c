@@ -4,7 +4,8 @@
  * after what it has, by its live configuration and by what the kernel says that its process has open:
  *
  *   the device is         its lease is                         what is done
- *   in the configuration  nobody's, the guest has it open      adopted; but not what the guest was started with (below)
+ *   in the configuration  nobody's, the guest has it open      adopted; but not what the guest was started with, or whose lease has
+ *                                                              ended meanwhile (below)
  *                         nobody's, closed or another's        left alone: not opened yet, or foreign
  *                         the guest's, active                  noted as attached; what was wrong with it is so no more
  *                         another's or quarantined, the guest  left alone, and told: it never changes hands here
@@ -25,7 +26,8 @@
  * adopted, too (@with_first).
  *
  * The leases are read first, then the configuration, and what is released is the lease as it was read: so a guest that was
- * started anew in between keeps what its hook has just acquired.
+ * started anew in between keeps what its hook has just acquired. Somebody else (`vfpool detach`) may release at the same time: what
+ * had a lease at first and has none in the end is not adopted, since the guest has let go of it since it was looked at.
  */
 #include "address.h"
 #include "adopt.h"
@@ -174,15 +176,23 @@ settle_device (VfpoolLedger *ledger, gpointer data, GError **error) {
   return !device->is_open || fail_conflict (lease, device->guest, error);
 }
 
-/* Whether there is nothing to write about the device at @address. */
-static gboolean
-is_known (const Follow *f, const char *address) {
+/* The lease that the guest had of the device at @address; NULL: none. */
+static const VfpoolLease *
+find_before (const Follow *f, const char *address) {
   for (guint i = 0; i < f->before->len; i++) {
     const VfpoolLease *lease = g_ptr_array_index (f->before, i);
     if (strcmp (lease->address, address) == 0)
-      return lease->is_attached && !lease->reason;
+      return lease;
   }
-  return FALSE;
+  return NULL;
+}
+
+/* Whether there is nothing to write about the device at @address. */
+static gboolean
+is_known (const Follow *f, const char *address) {
+  const VfpoolLease *lease = find_before (f, address);
+
+  return lease && lease->is_attached && !lease->reason;
 }
 
 static void
@@ -190,7 +200,8 @@ follow_device (Follow *f, const VfpoolSlot *slot) {
   const VfpoolFunction *function = vfpool_host_function (f->host, slot->address);
   const char *pool = function ? vfpool_host_pool_of (f->self->config, function) : NULL;
   int pid = pool ? find_process (f, function) : 0;
-  gboolean is_new = pid && (f->with_first || !vfpool_guest_started_with (f->self->root, pid, slot->address));
+  gboolean is_new = pid && !find_before (f, slot->address)
+                    && (f->with_first || !vfpool_guest_started_with (f->self->root, pid, slot->address));
   g_autoptr (VfpoolLease) adopted = is_new ? vfpool_adopt (f->self, function, pool, pid, slot->name) : NULL;
   Device device = { adopted, slot->address, f->has, pid != 0 };
   GError *local = NULL;

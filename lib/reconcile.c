@@ -23,6 +23,9 @@
  * lease shows as foreign. A ledger that was lost is filled from the kernel's view when it is opened (rebuild.c). At the end
  * the operator hears which VFs appeared in the pools and which vanished.
  *
+ * Who acquires, and finds no VF free, has the same done to leases of the VFs that he could have (vfpool_take_back()): nobody may
+ * have reconciled since their guests died, or never started after their hook had leased. What is still in use would not help.
+ *
  * Reconcile may die anywhere too. It writes that it works on a lease before it touches the VF, and ends the lease after;
  * what it leaves is `releasing, worker died`, or what it found. Putting back begins with looking, so it can be done twice.
  */
@@ -30,6 +33,7 @@
 #include "inuse.h"
 #include "members.h"
 #include "prepare.h"
+#include "reconcile.h"
 #include "release.h"
 #include "work.h"
 
@@ -133,6 +137,18 @@ mend (Vfpool *self, const VfpoolLease *lease, GError **error) {
   return !claimed || prepare_again (self, function, claimed, error);
 }
 
+/* @is_done: (out): whether it was; not when the lease is another one by now. */
+static gboolean
+carry_out (Vfpool *self, const VfpoolLease *lease, const Verdict *verdict, gboolean *is_done, GError **error) {
+  if (!vfpool_release_as_read (self, lease, verdict->event, verdict->detail, is_done, error))
+    return FALSE;
+  if (*is_done)
+    vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%s of %s/%s, slot %s: %s: %s", lease->address,
+                       vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, lease->slot, verdict->event,
+                       verdict->detail);
+  return TRUE;
+}
+
 static gboolean
 settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
   gboolean is_done;
@@ -140,16 +156,7 @@ settle_lease (Vfpool *self, const VfpoolLease *lease, GError **error) {
 
   if (vfpool_work_is_busy (self, lease))
     return TRUE;
-  if (!judge (self, lease, &verdict))
-    return mend (self, lease, error);
-  if (!vfpool_release_as_read (self, lease, verdict.event, verdict.detail, &is_done, error))
-    return FALSE;
-  if (!is_done)
-    return TRUE;
-  vfpool_handle_say (self, VFPOOL_MESSAGE_INFO, "%s of %s/%s, slot %s: %s: %s", lease->address,
-                     vfpool_guest_kind_to_string (lease->guest_kind), lease->guest_id, lease->slot, verdict.event,
-                     verdict.detail);
-  return TRUE;
+  return judge (self, lease, &verdict) ? carry_out (self, lease, &verdict, &is_done, error) : mend (self, lease, error);
 }
 
 gboolean
@@ -171,4 +178,38 @@ vfpool_reconcile (Vfpool *self, GError **error) {
   if (first)
     g_propagate_error (error, first);
   return leases && !first;
+}
+
+/* ---- For who finds no VF free ---- */
+
+/* Found out by looking only: the lease is not the caller's, and a guest that starts must find its group free. */
+static gboolean
+is_in_use (Vfpool *self, const VfpoolLease *lease) {
+  g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
+  const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+
+  return function && vfpool_in_use_is_seen (self->root, lease, function);
+}
+
+guint
+vfpool_take_back (Vfpool *self, VfpoolAddressFunc is_wanted, gpointer data) {
+  g_autoptr (GPtrArray) leases = vfpool_leases (self, NULL);
+  guint n = 0;
+
+  for (guint i = 0; leases && i < leases->len; i++) {
+    const VfpoolLease *lease = g_ptr_array_index (leases, i);
+    g_autoptr (GError) error = NULL;
+    gboolean is_done;
+    Verdict verdict;
+
+    if (!is_wanted (data, lease->address) || vfpool_work_is_busy (self, lease) || !judge (self, lease, &verdict)
+        || is_in_use (self, lease))
+      continue;
+    /* One that is another by now, somebody else has ended. */
+    if (carry_out (self, lease, &verdict, &is_done, &error))
+      n++;
+    else
+      vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s", error->message);
+  }
+  return n;
 }

@@ -344,7 +344,8 @@ gboolean vfpool_lease_is_attached (const VfpoolLease *self);
  * Serves all slots of @request or none, over all of them as the pools' policies prefer. Each VF is chosen, leased (`reserved`),
  * given its MAC and VLAN through its PF, bound to its driver, read back, and then `active`. One on VFPOOL_DRIVER_HOST has its
  * network interface then, with that MAC and with the name that udev gives it. A slot that the guest already holds keeps its VF;
- * it is prepared again unless the guest has it in use. A failure half-way is undone before the call returns.
+ * it is prepared again unless the guest has it in use. Before it is refused for want of a free VF, what is left of guests that are
+ * gone is taken back, of the VFs that would do, as vfpool_reconcile() would. A failure half-way is undone before the call returns.
  *
  * Returns: (transfer container) (element-type VfpoolLease): the leases in the order of the slots, then those of what had to be
  * leased together with them (in slots of their own: "SLOT-1" ...), for g_ptr_array_unref(); or NULL: any VFPOOL_ERROR.

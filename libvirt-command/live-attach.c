@@ -4,8 +4,8 @@
  * cannot be plugged in. Only one process attaches for a guest at a time, or two could take the same free slot for theirs and be
  * served with the same VF.
  *
- * Killed in the middle, it leaves a lease without a device: the same line again finishes it, `vfpool detach` ends it, and so does
- * the guest's stop.
+ * Killed before libvirt was asked, it leaves a lease without a device: the same line again finishes it, and so does an agent that
+ * connects; `vfpool detach` ends it, and so does the guest's stop. Killed after that, it leaves a device, which the agent sees.
  */
 #include "call.h"
 #include "cli/cli.h"

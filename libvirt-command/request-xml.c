@@ -13,28 +13,16 @@
 
 #include <string.h>
 
-#define DEFAULT_SLOT "slot%u" /* by position, from 0, as the hook names them */
 #define PREFIX "vfpool"
-
-static gboolean
-is_ours (const xmlNode *node, const char *name) {
-  return node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE)
-         && xmlStrEqual (node->name, BAD_CAST name);
-}
-
-/* @node or the first of its next siblings that is our element @name; NULL: none. */
-static xmlNode *
-ours_from (xmlNode *node, const char *name) {
-  while (node && !is_ours (node, name))
-    node = node->next;
-  return node;
-}
 
 static xmlNode *
 find_request (const DomainXml *xml) {
-  const xmlNode *metadata = domain_xml_child (domain_xml_root (xml), "metadata");
+  return (xmlNode *)domain_request_find (xml);
+}
 
-  return metadata ? ours_from (metadata->children, "request") : NULL;
+static xmlNode *
+find_slot (const xmlNode *request, const char *name) {
+  return (xmlNode *)domain_request_find_slot (request, name);
 }
 
 static xmlNode *
@@ -49,27 +37,6 @@ make_request (DomainXml *xml) {
   return request;
 }
 
-static char *
-name_of (const xmlNode *slot, guint position) {
-  char *name = domain_xml_attribute (slot, "name");
-
-  return name ? name : g_strdup_printf (DEFAULT_SLOT, position);
-}
-
-/* The slot element called @name; NULL: none. */
-static xmlNode *
-find_slot (const xmlNode *request, const char *name) {
-  guint position = 0;
-
-  for (xmlNode *slot = ours_from (request->children, "slot"); slot; slot = ours_from (slot->next, "slot")) {
-    g_autofree char *found = name_of (slot, position++);
-
-    if (strcmp (found, name) == 0)
-      return slot;
-  }
-  return NULL;
-}
-
 /* ---- Editing ---- */
 
 static void
@@ -81,7 +48,7 @@ set (xmlNode *slot, const char *name, const char *value) {
 static char *
 make_up_name (const xmlNode *request) {
   for (guint i = 0;; i++) {
-    g_autofree char *name = g_strdup_printf (DEFAULT_SLOT, i);
+    g_autofree char *name = g_strdup_printf (DOMAIN_REQUEST_DEFAULT_SLOT, i);
 
     if (!find_slot (request, name))
       return g_steal_pointer (&name);
@@ -134,12 +101,13 @@ request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **error) {
 
 static void
 write_names (xmlNode *request) {
+  const xmlNode *slot = NULL;
   guint position = 0;
 
-  for (xmlNode *slot = ours_from (request->children, "slot"); slot; slot = ours_from (slot->next, "slot")) {
-    g_autofree char *name = name_of (slot, position++);
+  while ((slot = domain_request_next_slot (request, slot))) {
+    g_autofree char *name = domain_request_slot_name (slot, position++);
 
-    xmlSetProp (slot, BAD_CAST "name", BAD_CAST name);
+    xmlSetProp ((xmlNode *)slot, BAD_CAST "name", BAD_CAST name);
   }
 }
 
@@ -162,19 +130,42 @@ request_xml_remove (DomainXml *xml, const char *slot, GError **error) {
   }
   write_names (request);
   drop (element);
-  if (!ours_from (request->children, "slot") && !request->properties)
+  if (!domain_request_next_slot (request, NULL) && !request->properties)
     drop (request);
   return TRUE;
 }
 
 /* ---- Writing ---- */
 
+/* Nothing may refer to them any more. */
+static void
+forget_declarations (xmlNode *node) {
+  for (xmlNs **next = &node->nsDef; *next;) {
+    xmlNs *ns = *next;
+
+    if (!domain_request_is_namespace (ns)) {
+      next = &ns->next;
+      continue;
+    }
+    *next = ns->next;
+    xmlFreeNs (ns);
+  }
+}
+
+/* Takes our namespace from @node and all below it, and the declarations of it. Somebody else's stay: attributes and elements of
+ * theirs refer to them. */
 static void
 forget_namespace (xmlNode *node) {
-  if (node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE))
+  if (node->type != XML_ELEMENT_NODE)
+    return;
+  if (domain_request_is_namespace (node->ns))
     node->ns = NULL;
+  for (xmlAttr *attribute = node->properties; attribute; attribute = attribute->next)
+    if (domain_request_is_namespace (attribute->ns))
+      attribute->ns = NULL;
   for (xmlNode *child = node->children; child; child = child->next)
     forget_namespace (child);
+  forget_declarations (node);
 }
 
 char *
@@ -186,8 +177,6 @@ request_xml_to_metadata (const DomainXml *xml) {
   if (!copy)
     return NULL;
   forget_namespace (copy);
-  if (copy->nsDef)
-    g_clear_pointer (&copy->nsDef, xmlFreeNsList);
   buffer = xmlBufferCreate ();
   xmlNodeDump (buffer, NULL, copy, 0, 0);
   text = g_strdup ((const char *)xmlBufferContent (buffer));
@@ -208,7 +197,7 @@ add_attribute (GVariantBuilder *dict, const xmlNode *slot, const char *name) {
 static GVariant *
 describe (const xmlNode *slot, guint position) {
   GVariantBuilder dict;
-  g_autofree char *name = name_of (slot, position), *pool = domain_xml_attribute (slot, "pool");
+  g_autofree char *name = domain_request_slot_name (slot, position), *pool = domain_xml_attribute (slot, "pool");
   g_autofree char *vlan = domain_xml_attribute (slot, "vlan");
 
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
@@ -224,15 +213,14 @@ describe (const xmlNode *slot, guint position) {
 
 GVariant *
 request_xml_list (const DomainXml *xml, GError **error) {
-  const xmlNode *request = find_request (xml);
+  const xmlNode *request = find_request (xml), *slot = NULL;
   GVariantBuilder slots;
   guint position = 0;
 
   if (!check (xml, error))
     return NULL;
   g_variant_builder_init (&slots, G_VARIANT_TYPE ("aa{sv}"));
-  for (xmlNode *slot = request ? ours_from (request->children, "slot") : NULL; slot;
-       slot = ours_from (slot->next, "slot"))
+  while (request && (slot = domain_request_next_slot (request, slot)))
     g_variant_builder_add_value (&slots, describe (slot, position++));
   return g_variant_ref_sink (g_variant_builder_end (&slots));
 }

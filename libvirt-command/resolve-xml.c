@@ -67,15 +67,3 @@ resolve_xml_fill (DomainXml *xml, const GPtrArray *leases, GError **error) {
       return FALSE;
   return TRUE;
 }
-
-char *
-resolve_xml_to_text (const DomainXml *xml) {
-  xmlChar *text = NULL;
-  char *copy;
-  int length;
-
-  xmlDocDumpMemoryEnc ((xmlDoc *)xml, &text, &length, "UTF-8");
-  copy = g_strdup ((const char *)text);
-  xmlFree (text);
-  return copy;
-}

@@ -15,6 +15,3 @@ void resolve_xml_add_uuid (DomainXml *xml);
  * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT.
  */
 gboolean resolve_xml_fill (DomainXml *xml, const GPtrArray *leases, GError **error);
-
-/* Returns: (transfer full): all of @xml as text, for g_free(). */
-char *resolve_xml_to_text (const DomainXml *xml);

@@ -4,8 +4,8 @@
  * asks for is leased here as its hook would, also what it asks for by address, so that no slot gets what another one names;
  * the hook finds the leases when the guest starts.
  *
- * libvirt is not asked. A guest that is never made holds its leases until reconcile finds, after the start grace, that it does not
- * live.
+ * libvirt is not asked. A guest that is never made holds its leases until reconcile, or somebody who needs the VFs, finds after the start
+ * grace that it does not live.
  */
 #include "call.h"
 #include "cli/cli.h"
@@ -34,7 +34,7 @@ fill_in (Vfpool *vfpool, DomainXml *xml, const VfpoolRequest *request, GError **
   if (!leases)
     return FALSE;
   if (resolve_xml_fill (xml, leases, error)) {
-    text = resolve_xml_to_text (xml);
+    text = domain_xml_to_string (xml);
     if (cli_print (text, error))
       return TRUE;
   }

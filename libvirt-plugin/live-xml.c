@@ -30,35 +30,11 @@ live_xml_has_alias (const DomainXml *xml, const char *alias) {
   return FALSE;
 }
 
-static const xmlNode *
-next_of_ours (const xmlNode *node, const char *name) {
-  for (; node; node = node->next)
-    if (node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST DOMAIN_REQUEST_NAMESPACE)
-        && xmlStrEqual (node->name, BAD_CAST name))
-      return node;
-  return NULL;
-}
-
-/* As it is in domain-request.c: one without a name is called after its position. */
-static char *
-name_of_slot (const xmlNode *slot, guint position) {
-  char *name = domain_xml_attribute (slot, "name");
-
-  return name ? name : g_strdup_printf ("slot%u", position);
-}
-
 char *
 live_xml_teaming (const DomainXml *xml, const char *slot) {
-  const xmlNode *metadata = domain_xml_child (domain_xml_root (xml), "metadata");
-  const xmlNode *request = next_of_ours (metadata ? metadata->children : NULL, "request");
-  const xmlNode *s = request ? next_of_ours (request->children, "slot") : NULL;
+  const xmlNode *request = domain_request_find (xml);
 
-  for (guint position = 0; s; s = next_of_ours (s->next, "slot"), position++) {
-    g_autofree char *name = name_of_slot (s, position);
-    if (strcmp (name, slot) == 0)
-      return domain_xml_attribute (s, "teaming");
-  }
-  return NULL;
+  return domain_xml_attribute (request ? domain_request_find_slot (request, slot) : NULL, "teaming");
 }
 
 /* ---- Writing ---- */

@@ -9,6 +9,8 @@ SECONDS ?= 60
 
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz-*.c)
 FUZZ_HELPERS := $(filter-out $(FUZZ_SRC),$(wildcard tests/fuzz/*.c)) tests/unit/tree.c
+# What of the program that speaks to libvirt reads and writes XML, and needs no libvirt.
+FUZZ_PARTS := $(TEST_PARTS) $(addprefix libvirt-command/,devices.c request-xml.c resolve-xml.c)
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/bin/%,$(FUZZ_SRC))
 fuzz_obj = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(1))
 
@@ -27,7 +29,7 @@ $(B)/fuzz/obj/%.o: %.c Makefile tests/fuzz/fuzz.mk | fuzz-tools $(FOLDERS)
 	@mkdir -p $(@D)
 	$(call say,CLANG)$(FUZZ_CC) $(ALL_CFLAGS) -Wno-format-nonliteral -Wno-unused-variable $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(B)/fuzz/bin/%: $(B)/fuzz/obj/tests/fuzz/%.o $(call fuzz_obj,$(FUZZ_HELPERS) $(TEST_PARTS)) | fuzz-tools
+$(B)/fuzz/bin/%: $(B)/fuzz/obj/tests/fuzz/%.o $(call fuzz_obj,$(FUZZ_HELPERS) $(FUZZ_PARTS)) | fuzz-tools
 	@mkdir -p $(@D)
 	$(call say,LINK)$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer -o $@ $^ $(call pc,--libs,$(TEST_PKGS))
 

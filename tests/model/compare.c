@@ -205,7 +205,8 @@ check_acquired (const Model *before, const Model *seen, const Operation *op, int
 #define COMPLAIN(what) g_string_append_printf (problems, "%s was handed out, but " what "\n", address)
   if (!seen->is_leased[f] || lease->guest != op->guest || lease->state != VFPOOL_LEASE_ACTIVE || lease->worker)
     COMPLAIN ("is not the guest's");
-  if (before->is_leased[f] && (!was_own || before->leases[f].state == VFPOOL_LEASE_QUARANTINED))
+  if (before->is_leased[f] && (!was_own || before->leases[f].state == VFPOOL_LEASE_QUARANTINED)
+      && !foretell_has_to_end_at (before, f, seen->machine.now))
     COMPLAIN ("was another's, or quarantined");
   if (!device->exists || config_pool_of (&seen->config, f) == NO_POOL)
     COMPLAIN ("is in no pool");

@@ -532,17 +532,52 @@ finish (Acquire *a, gboolean *again) {
   return OK;
 }
 
+/* What is left of guests that are gone, and nobody has open, is taken back. Whether there was any. */
+static gboolean
+take_back (Acquire *a) {
+  Model *m = a->self;
+  gboolean is_wanted[N_FUNCTIONS], any = FALSE;
+
+  for (int f = 0; f < N_FUNCTIONS; f++) {
+    is_wanted[f] = FALSE;
+    for (int i = 0; i < a->n; i++)
+      is_wanted[f] |= is_candidate (a, i, f) && !is_chosen (a, f);
+  }
+  for (int f = 0; f < N_FUNCTIONS; f++)
+    if (is_wanted[f] && m->is_leased[f] && foretell_has_to_end (m, f) && !machine_is_open (&m->machine, f))
+      any |= release_one (m, f) == OK;
+  return any;
+}
+
+static void
+begin_acquire (Acquire *a, Model *self, const Operation *op) {
+  *a = (Acquire){ .self = self, .op = op, .snapshot = self->machine };
+}
+
 static int
 acquire (Model *self, const Operation *op, Result *result) {
-  Acquire a = { .self = self, .op = op, .snapshot = self->machine };
-  int code = find_slots (&a);
-  gboolean again = code == OK && a.n > 0;
+  gboolean has_taken_back = FALSE, again;
+  Acquire a;
+  int code;
+
+  begin_acquire (&a, self, op);
+  code = find_slots (&a);
+  again = code == OK && a.n > 0;
 
   while (code == OK && again) {
     code = settle (&a, &again);
     if (code != OK || again)
       continue;
     code = choose (&a);
+    if (code != OK && !has_taken_back) {
+      has_taken_back = TRUE;
+      if (!take_back (&a))
+        continue;
+      begin_acquire (&a, self, op);
+      code = find_slots (&a);
+      again = TRUE;
+      continue;
+    }
     if (code != OK)
       continue;
     reserve (&a);
@@ -619,6 +654,14 @@ foretell_has_to_end (Model *self, int f) {
   if (!device_of (self, f)->exists || lease->state == VFPOOL_LEASE_QUARANTINED)
     return !device_of (self, f)->exists;
   return lease->state != VFPOOL_LEASE_ACTIVE || guest_is_gone (self, lease);
+}
+
+gboolean
+foretell_has_to_end_at (const Model *self, int f, gint64 now) {
+  Model then = *self;
+
+  then.machine.now = now;
+  return then.is_leased[f] && foretell_has_to_end (&then, f);
 }
 
 /* Whether the VF is on vfio-pci with what was asked for; other attributes are not what a guest counts on. */

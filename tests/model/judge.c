@@ -44,13 +44,20 @@ is_candidate (const Judge *j, int f) {
   return FALSE;
 }
 
+/* Whether acquire may have taken back what is left of a guest that is gone. */
+static gboolean
+may_be_taken_back (const Judge *j, int f) {
+  return j->op->kind == OP_ACQUIRE && is_candidate (j, f)
+         && foretell_has_to_end_at (j->before, f, j->seen->machine.now);
+}
+
 static gboolean
 may_touch (const Judge *j, int f) {
   gboolean is_own = j->before->is_leased[f] && j->before->leases[f].guest == j->op->guest;
 
   switch (j->op->kind) {
   case OP_ACQUIRE:
-    return is_own || (!j->before->is_leased[f] && is_candidate (j, f));
+    return is_own || (!j->before->is_leased[f] && is_candidate (j, f)) || may_be_taken_back (j, f);
   case OP_RELEASE:
     return is_own;
   case OP_RELEASE_LEASE:
@@ -175,16 +182,33 @@ judge_active (const Judge *j, int f) {
     complain (j, f, "it is active, but not prepared");
 }
 
+/* Whether the lease is one of the guest that the operation was for, that had none before. */
+static gboolean
+is_handed_on (const Judge *j, int f) {
+  return may_be_taken_back (j, f) && j->seen->leases[f].guest == j->op->guest
+         && j->before->leases[f].guest != j->op->guest;
+}
+
+static gboolean
+is_saved_right (const Judge *j, int f, const VfpoolVfnet *original) {
+  const Lease *was = &j->before->leases[f], *is = &j->seen->leases[f];
+
+  if (!is->has_saved || !has_netdev (f))
+    return TRUE;
+  if (is_handed_on (j, f))
+    return is->has_saved_net && is_as (f, &is->saved, *original);
+  return is->has_saved_net && same_net (&is->saved, j->before->is_leased[f] && was->has_saved ? &was->saved : original);
+}
+
 static void
 judge_leased (const Judge *j, int f) {
   const Lease *is = &j->seen->leases[f];
   const VfpoolVfnet *was = &j->before->machine.devices[f].net, *now = &j->seen->machine.devices[f].net;
   const VfpoolVfnet original = original_net (j, f);
-  gboolean was_saved = j->before->is_leased[f] && j->before->leases[f].has_saved;
-  const VfpoolVfnet *to_be_saved = was_saved ? &j->before->leases[f].saved : &original;
 
-  if (j->before->is_leased[f] ? is->guest != j->before->leases[f].guest
-                              : is->guest != (j->op->kind == OP_UP ? GUEST_UP : j->op->guest))
+  if (!is_handed_on (j, f)
+      && (j->before->is_leased[f] ? is->guest != j->before->leases[f].guest
+                                  : is->guest != (j->op->kind == OP_UP ? GUEST_UP : j->op->guest)))
     complain (j, f, "it is in other hands than before, or than asked for");
   if (j->op->kind != OP_ACQUIRE && j->before->is_leased[f] && j->before->leases[f].state == VFPOOL_LEASE_RESERVED
       && is->state != VFPOOL_LEASE_RESERVED && is->state != VFPOOL_LEASE_QUARANTINED)
@@ -193,7 +217,7 @@ judge_leased (const Judge *j, int f) {
     complain (j, f, "its lease is of another boot");
   if (!j->seen->machine.devices[f].exists || may_be_new (j, f))
     return;
-  if (is->has_saved && has_netdev (f) && !(is->has_saved_net && same_net (&is->saved, to_be_saved)))
+  if (!is_saved_right (j, f, &original))
     complain (j, f, "what is saved is not what it was like");
   /* It may have been given back, and then reserved for another slot. */
   if (!is->has_saved && !is_as (f, now, *was) && !is_as (f, now, original))

@@ -73,6 +73,8 @@ void foretell (Model *self, const Operation *op, Result *result);
 
 /* Whether a lease is one that reconcile has to end. */
 gboolean foretell_has_to_end (Model *self, int function);
+/* Whether it is one at the time @now; then acquire may take it back for another guest. */
+gboolean foretell_has_to_end_at (const Model *self, int function, gint64 now);
 /* What the device of a lease is like once it is prepared for it. */
 void foretell_prepared (const Lease *lease, int function, VfpoolVfnet *net);
 gboolean foretell_is_parked (Model *self, int function);

@@ -8,8 +8,9 @@ MODEL_WRAP := vfpool_sysfs_write vfpool_vfnet_sees vfpool_vfnet_read vfpool_vfne
               clock_gettime gettid
 
 MODEL_SRC := $(wildcard tests/model/*.c)
+MODEL_HELPERS := tests/unit/fixture.c tests/unit/tree.c
 
-$(B)/tests/model: $(call san,$(MODEL_SRC) $(TEST_HELPERS) $(LIB_SRC)) tests/model/model.mk
+$(B)/tests/model: $(call san,$(MODEL_SRC) $(MODEL_HELPERS) $(LIB_SRC)) tests/model/model.mk
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(addprefix -Wl$(comma)--wrap=,$(MODEL_WRAP)) \
 	  $(call pc,--libs,$(LIB_PKGS) cmocka)

@@ -47,10 +47,14 @@ acquire (Test *t, const char *uuid, const char *pool, const char *address) {
   assert_int_equal (leases->len, 1);
 }
 
-/* Follows the guest, which has the devices @addresses (separated by blanks) in its configuration. */
+static GPtrArray *
+read_leases (Test *t) {
+  return vfpool_guest_leases (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, NULL);
+}
+
+/* Follows the guest, which had the leases @before, and has the devices @addresses (separated by blanks) in its configuration. */
 static gboolean
-follow (Test *t, const char *addresses, gboolean with_first, GError **error) {
-  g_autoptr (GPtrArray) before = vfpool_guest_leases (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, NULL);
+follow_from (Test *t, GPtrArray *before, const char *addresses, gboolean with_first, GError **error) {
   g_autoptr (VfpoolRequest) has = vfpool_request_new (VFPOOL_GUEST_LIBVIRT, UUID, "web", NULL);
   g_auto (GStrv) parts = g_strsplit (addresses, " ", -1);
 
@@ -60,6 +64,13 @@ follow (Test *t, const char *addresses, gboolean with_first, GError **error) {
     assert_true (vfpool_request_add_address (has, slot, parts[i], NULL, -1, NULL));
   }
   return vfpool_follow (t->vfpool, has, before, with_first, error);
+}
+
+static gboolean
+follow (Test *t, const char *addresses, gboolean with_first, GError **error) {
+  g_autoptr (GPtrArray) before = read_leases (t);
+
+  return follow_from (t, before, addresses, with_first, error);
 }
 
 static void
@@ -129,6 +140,20 @@ test_adopts_what_was_plugged_in (void **state) {
   assert_follows (t, A);
   assert_lease (t, A, "dev0 active attached");
   assert_string_equal (t->said->str, "");
+}
+
+/* The device was unplugged, and its lease released, after the leases and the devices had been read. */
+static void
+test_leaves_alone_what_was_released_meanwhile (void **state) {
+  Test *t = *state;
+  g_autoptr (GPtrArray) before = NULL;
+
+  acquire (t, UUID, "lan", NULL);
+  before = read_leases (t);
+  assert_true (vfpool_release (t->vfpool, VFPOOL_GUEST_LIBVIRT, UUID, NULL));
+  run_guest (t, QEMU, "/dev/vfio/10"); /* as it was looked at before that */
+  assert_true (follow_from (t, before, A, FALSE, NULL));
+  assert_lease (t, A, "none");
 }
 
 static void
@@ -335,6 +360,7 @@ int
 main (void) {
   const struct CMUnitTest tests[] = {
     CASE (test_adopts_what_was_plugged_in),
+    CASE (test_leaves_alone_what_was_released_meanwhile),
     CASE (test_leaves_alone_what_it_was_started_with),
     CASE (test_leaves_alone_what_is_not_the_guests),
     CASE (test_conflict_is_told_and_changes_nothing),

@@ -675,6 +675,74 @@ test_reconcile (void **state) {
   }
 }
 
+/* The pool's first VF is a libvirt guest's that does not run, its other one a guest's by hand. */
+static void
+fill_pool (Test *t) {
+  g_autofree char *got = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "net0=lan", NULL);
+
+  assert_string_equal (got, "0000:01:10.0");
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+}
+
+static void
+test_take_back_for_another (void **state) {
+  Test *t = *state;
+  static const struct {
+    const char *slots, *expected; /* NULL: refused */
+    VfpoolLeaseState lease_state;
+    gint64 worker; /* 0: none; 400: lives; 401: died */
+    gboolean is_old, is_open;
+  } cases[] = {
+    { "s0=lan", "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, TRUE, FALSE },
+    { "s0=0000:01:10.0", "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, TRUE, FALSE },
+    { "s0=lan", "0000:01:10.0", VFPOOL_LEASE_RESERVED, 401, FALSE, FALSE },
+    { "s0=lan", "0000:01:10.0", VFPOOL_LEASE_RELEASING, 401, FALSE, FALSE },
+    { "s0=lan", NULL, VFPOOL_LEASE_ACTIVE, 0, FALSE, FALSE },     /* it may be about to start */
+    { "s0=lan", NULL, VFPOOL_LEASE_RELEASING, 400, TRUE, FALSE }, /* somebody is at it */
+    { "s0=lan", NULL, VFPOOL_LEASE_QUARANTINED, 0, TRUE, FALSE },
+    { "s0=lan", NULL, VFPOOL_LEASE_ACTIVE, 0, TRUE, TRUE },
+    { "s0=0000:01:10.2", NULL, VFPOOL_LEASE_ACTIVE, 0, TRUE, FALSE }, /* another VF would not help */
+    { "s0=lan s1=lan", NULL, VFPOOL_LEASE_RELEASING, 400, TRUE, FALSE },
+  };
+
+  fixture_add_process (t->fx, 400, "vfpool", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *got = NULL;
+
+    fill_pool (t);
+    leave_as (t, "0000:01:10.0", cases[i].lease_state, cases[i].worker, cases[i].is_old ? 3600 : 1);
+    if (cases[i].is_open)
+      fixture_write (t->fx, "/dev/vfio/10/x", "%s", "");
+    got = acquire (t, VFPOOL_GUEST_MANUAL, "b", cases[i].slots, NULL);
+    if (g_strcmp0 (got, cases[i].expected) != 0)
+      fail_msg ("case %u: got %s; said: %s", i, got ? got : "nothing", t->said->str);
+    assert_int_equal (count_leases (t), 2);
+    fixture_remove (t->fx, "/dev/vfio/10");
+    leave_as (t, "0000:01:10.0", VFPOOL_LEASE_RELEASING, 0, 0);
+    leave_as (t, "0000:01:10.2", VFPOOL_LEASE_RELEASING, 0, 0);
+    assert_true (vfpool_reconcile (t->vfpool, NULL));
+  }
+  assert_non_null (strstr (t->said->str, "slot net0: released: its guest was gone"));
+}
+
+/* What there is free is taken first, and what the guest itself holds, though it does not run yet, stays for its slot. */
+static void
+test_take_back_only_in_need (void **state) {
+  Test *t = *state;
+  GError *error = NULL;
+  g_autofree char *own = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "net0=lan", NULL), *two = NULL;
+  g_autoptr (VfpoolLease) lease = NULL;
+
+  leave_as (t, "0000:01:10.0", VFPOOL_LEASE_ACTIVE, 0, 3600);
+  assert_acquires (t, "a", "s0=lan", "0000:01:10.2");
+  two = acquire (t, VFPOOL_GUEST_LIBVIRT, UUID, "net0=lan net1=lan", &error);
+  assert_null (two);
+  assert_vfpool_error (&error, VFPOOL_ERROR_NO_FREE_VF, "pool 'lan' has no free VF");
+  lease = find (t, "0000:01:10.0");
+  assert_non_null (lease);
+  assert_int_equal (count_leases (t), 2);
+}
+
 /* A worker that was killed and whose parent has not taken notice yet works no more. */
 static void
 test_worker_is_zombie (void **state) {
@@ -1070,6 +1138,8 @@ main (void) {
     TEST (test_quarantined_device_vanished),
     TEST (test_members_are_told),
     TEST (test_reconcile),
+    TEST (test_take_back_for_another),
+    TEST (test_take_back_only_in_need),
     TEST (test_worker_is_zombie),
     TEST (test_reconcile_beside_acquire),
     TEST (test_manual_guests_stay),

@@ -616,6 +616,12 @@ test_request_remove (void **state) {
   /* One that could not be started can be mended. */
   set_metadata (REQUEST ("<v:slot name='x' pool='lan' vlna='7'/>"));
   assert_does (t, verb_request_remove, "");
+  /* What is somebody else's in it stays his; what was called ours by a prefix is so without. */
+  set_metadata ("<v:request " NS " xmlns:o='urn:o' o:a='1'><v:slot name='x' pool='lan'/>"
+                "<v:slot name='y' v:pool='lan'/><o:b/></v:request>");
+  assert_does (t, verb_request_remove, "");
+  assert_string_equal (fake_libvirt.set, "<request xmlns:o=\"urn:o\" o:a=\"1\">"
+                                         "<slot name=\"y\" pool=\"lan\"/><o:b/></request>");
 }
 
 static void

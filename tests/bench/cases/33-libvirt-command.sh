@@ -174,12 +174,47 @@ says "pool 'no' is not configured"
 check "one is taken out" vfpool request remove g2 slot0
 exits "... once" 69 vfpool request remove g2 slot0
 says "g2: it asks for no slot 'slot0'"
-check "the guest starts" vfpool start g2
+# A lease whose guest never came takes the last VF.
+check "a domain is resolved that is never made" eval 'vfpool resolve </tmp/t1.xml >/dev/null'
+check "the others are leased" vfpool acquire --guest manual/m --pool lan --count 2
+exits "while it may still be made, nobody gets its VF" 69 vfpool start g2
+says "pool 'lan' has no free VF"
+mkdir -p /etc/vfpool/conf.d
+printf '[vfpool]\nstart-grace=0\n' >/etc/vfpool/conf.d/grace.conf
+check "then the guest starts" vfpool start g2
+rm /etc/vfpool/conf.d/grace.conf
+vfpool release --guest manual/m
 is "... with what is left" "$(attached g2 db) $(held 2)" "1 db 0000:01:10.0"
 exits "while it runs it can be made to ask for another one" 0 vfpool request add g2 --pool lan
 like "... at its next start" "$err" "g2 runs and has this VF from its next start on"
 is "... not now" "$(held 2)" "db 0000:01:10.0"
 virsh -q destroy g2
+check "all VFs are free" wait_for 20 is_free
+
+# --- A pair with a virtio interface -------------------------------------------------------------------------------------
+
+define 4 '' "<interface type='user'><mac address='52:54:00:00:33:06'/><model type='virtio'/><teaming type='persistent'/>
+    <alias name='ua-net0'/></interface>"
+pair="<teaming type='transient' persistent='ua-net0'/>"
+hostdev_of() { virsh dumpxml "$1" | sed -n '/<hostdev/,/<.hostdev/p'; }
+exits "a guest cannot ask for a pair with an interface that it has not" 65 \
+    vfpool request add g4 --pool lan --teaming ua-net7
+says "teaming='ua-net7': expected the alias of an interface of this domain"
+check "it can with one that it has" vfpool request add g4 --pool lan --slot net0 --mac 52:54:00:00:33:06 --teaming ua-net0
+is "... which is shown" "$(vfpool request list g4 --json | jq -c '.slots[0] | [.slot, .mac, .teaming]')" \
+    '["net0","52:54:00:00:33:06","ua-net0"]'
+check "the guest starts" vfpool start g4
+like "libvirt knows its VF as the transient half" "$(hostdev_of g4)" "$pair"
+virsh -q destroy g4
+virsh dumpxml g4 --inactive | sed 's/<name>g4/<name>t4/; /<uuid>/d' >/tmp/t4.xml
+virsh -q undefine g4
+exits "resolved, it has the VF's device" 0 vfpool resolve </tmp/t4.xml
+cat >/tmp/resolved.xml <<<"$out"
+like "... as the transient half" "$(sed -n '/<hostdev/,/<.hostdev/p' /tmp/resolved.xml)" "${pair//\'/.}"
+check "libvirt takes it" virsh -q create /tmp/resolved.xml
+is "... with one device" "$(attached t4 net0) $(virsh dumpxml t4 | grep -c '<hostdev')" "1 1"
+like "... that is one half still" "$(hostdev_of t4)" "$pair"
+virsh -q destroy t4
 check "all VFs are free" wait_for 20 is_free
 
 systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service

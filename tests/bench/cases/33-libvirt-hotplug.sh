@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # VFs of a pool that virsh plugs into a running guest, or pulls out of it: the ledger follows, at once while the agent runs and
-# when it comes back; what is pulled out is parked as configured; nothing is taken from another guest.
+# when it comes back; what is pulled out is parked as configured; nothing is taken from another guest. `vfpool attach` and
+# `vfpool detach` do the same beside the agent, and leave nothing wrong when they are killed.
 #
 # timeout: 600
 
@@ -68,6 +69,64 @@ is "with no MAC of a guest" "$(vf_mac enp1s0 2)" 00:00:00:00:00:00
 check "what the agent plugged in is pulled out" virsh -q detach-device-alias hp2 ua-vfpool-net0 --live
 check "it is released" wait_for 20 parked "$a"
 is "the guest runs on" "$(guest_state hp2)" running
+
+# --- vfpool's own attach and detach, beside the agent ------------------------------------------------------------------
+
+# The agent hears of each device that comes and goes, and is at it at the same time.
+warnings() { journalctl -u vfpool-agent.service -p warning --no-pager -o cat | wc -l; }
+history() { sqlite3 /var/lib/vfpool/ledger.db "SELECT count(*) FROM history WHERE slot = '$1' AND event = '$2'"; }
+rounds() {
+    local i
+    for ((i = 0; i < 3; i++)); do
+        vfpool attach "$1" --pool lan --slot "$2" && vfpool detach "$1" "$2" || return
+    done
+}
+before=$(warnings)
+rounds hp2 y >/tmp/rounds 2>&1 &
+other=$!
+check "one guest is given a VF and loses it, three times" rounds hp1 x
+wait $other
+is "so is another one, meanwhile" $? 0
+note "$(</tmp/rounds)"
+is "each round was one lease, that has ended" \
+    "$(history x acquired) $(history x released) $(history y acquired) $(history y released)" "3 3 3 3"
+check "nothing is left of them" wait_for 20 eval "parked $a && parked $b && parked $c"
+is "nobody has anything to complain of" "$(warnings)" "$before"
+
+# Killed when it has leased, and has not asked libvirt yet, whose daemon is stopped meanwhile.
+lease_of() { sqlite3 /var/lib/vfpool/ledger.db "SELECT state, attached FROM lease WHERE slot = '$1'"; }
+lease_is() { [[ $(lease_of "$1") == "$2" ]]; }
+has_device() { virsh dumpxml "$1" | grep -q "ua-vfpool-$2'"; }
+daemon=$(systemctl show -P MainPID libvirtd.service)
+strace -f -qq -o /dev/null -P /var/lib/vfpool/ledger.db-wal -e trace=pwrite64 -e inject=pwrite64:delay_exit=200000 \
+    vfpool attach hp1 --pool lan --slot x &
+attach=$!
+check "an attach has reserved a VF" wait_for 60 eval '[[ -n $(lease_of x) ]]'
+kill -STOP "$daemon"
+check "... and has it, and waits for libvirt" wait_for 60 lease_is x "active|0"
+pkill -KILL -P $attach
+wait $attach
+kill -CONT "$daemon"
+check "killed there, the guest has no device" bash -c '! virsh dumpxml hp1 | grep -q ua-vfpool-x'
+check "reconcile" vfpool reconcile
+is "leaves its VF to the guest, which lives" "$(lease_of x)" "active|0"
+exits "... so that it is nobody else's" 69 vfpool acquire --guest manual/m --pool lan --count 3
+systemctl restart vfpool-agent.service
+check "the next agent plugs it in" wait_for 30 lease_is x "active|1"
+check "... so that the guest has it" has_device hp1 x
+
+# Killed when it has asked, and before it is told: QEMU is stopped meanwhile.
+kill -STOP "$(guest_pid hp1)"
+strace -f -qq -s 1000 -o /tmp/trace -e trace=write,sendto,sendmsg vfpool attach hp1 --pool lan --slot y &
+attach=$!
+check "an attach has asked for a VF to be plugged in" wait_for 60 grep -q '<hostdev mode' /tmp/trace
+pkill -KILL -P $attach
+wait $attach
+kill -CONT "$(guest_pid hp1)"
+check "killed there, the guest has it all the same" wait_for 30 has_device hp1 y
+check "... which the ledger knows" wait_for 20 lease_is y "active|1"
+check "both are detached" eval 'vfpool detach hp1 x && vfpool detach hp1 y'
+check "nothing is left of them" wait_for 20 eval "parked $a && parked $b && parked $c"
 
 # --- While the agent is away ----------------------------------------------------------------------------------------
 
