@@ -193,8 +193,9 @@ choose_pools (VfpoolTable *table, gboolean whole_devices, guint *stage, GError *
   return serve (table, round, stage, error);
 }
 
-gboolean
-vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error) {
+/* Serves all slots; with @prefer those that prefer one very VF get it where that is free. */
+static gboolean
+choose_all (const VfpoolSituation *situation, GArray *choices, gboolean prefer, GError **error) {
   g_autoptr (VfpoolTable) table = vfpool_table_new (situation, choices);
   guint stage = 0;
 
@@ -209,11 +210,34 @@ vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error
     if (!choice->chosen && choice->slot->address && !choose_address (table, choice, ++stage, error))
       return FALSE;
   }
-  for (guint i = 0; i < choices->len; i++) {
+  for (guint i = 0; prefer && i < choices->len; i++) {
     VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
     if (!choice->chosen && choice->slot->preferred)
       choose_preferred (table, choice, &stage);
   }
   return choose_pools (table, TRUE, &stage, error) && choose_pools (table, FALSE, &stage, error)
          && check_quotas (table, error);
+}
+
+gboolean
+vfpool_choose (const VfpoolSituation *situation, GArray *choices, GError **error) {
+  g_autofree gboolean *is_open = g_new0 (gboolean, choices->len);
+  gboolean prefer = FALSE;
+
+  for (guint i = 0; i < choices->len; i++) {
+    const VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
+    is_open[i] = !choice->chosen;
+    prefer = prefer || (is_open[i] && choice->slot->preferred);
+  }
+  if (prefer && choose_all (situation, choices, TRUE, NULL))
+    return TRUE;
+  /* What one slot prefers may be all that another can have: a preference makes nothing impossible. */
+  for (guint i = 0; i < choices->len; i++) {
+    VfpoolChoice *choice = &g_array_index (choices, VfpoolChoice, i);
+    if (is_open[i]) {
+      choice->chosen = NULL;
+      g_clear_pointer (&choice->with, g_ptr_array_unref);
+    }
+  }
+  return choose_all (situation, choices, FALSE, error);
 }

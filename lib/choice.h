@@ -44,22 +44,21 @@ typedef struct {
 typedef struct {
   const VfpoolSlot *slot;
   const VfpoolPool *pool; /* that it is served from */
-  VfpoolPolicy
-      policy; /* the pool's, or what the request or the slot wants instead; but for numa the same for all slots of a pool */
+  /* The pool's, or what the request or the slot wants instead; but for numa the same for all slots of a pool. */
+  VfpoolPolicy policy;
   const VfpoolNumbers *nodes;   /* the NUMA nodes that count for the guest; NULL: NUMA is not looked at */
   const VfpoolNumbers *sockets; /* all nodes of their sockets; NULL with @nodes */
   int only_node;                /* the node of a device whose node is unknown; -1: the host has several */
-  GPtrArray
-      *candidates; /* of VfpoolFunction, with mates, host_use and place loaded; of a slot that asks for an address:
-                             it, and what may have to go with it */
-  GPtrArray *
-      members; /* of VfpoolFunction, loaded likewise: the whole pool, of a slot that asks for an address where some of the
-                         pool are kept for guests by number; else NULL */
+  /* Of VfpoolFunction, with mates, host_use and place loaded; of a slot that asks for an address: it, and what may have to go with it. */
+  GPtrArray *candidates;
+  /* Of VfpoolFunction, loaded likewise: the whole pool, of a slot that asks for an address where some of the pool are kept for guests by
+   * number; else NULL. */
+  GPtrArray *members;
   VfpoolFunction *chosen; /* the answer; set before the call when the guest keeps what it has */
   GPtrArray *with;        /* of VfpoolFunction: what has to be leased together with it, or NULL */
-  guint
-      stage; /* set by vfpool_choose(): when it was served. A later stage finds taken what an earlier one got, slots of
-                             one stage are served together; 0: the guest has it already; G_MAXUINT: not at all */
+  /* Set by vfpool_choose(): when it was served. A later stage finds taken what an earlier one got, slots of one stage are served together;
+   * 0: the guest has it already; G_MAXUINT: not at all. */
+  guint stage;
 } VfpoolChoice;
 
 void vfpool_choice_clear (gpointer choice); /* frees @with */

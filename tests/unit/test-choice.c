@@ -218,6 +218,7 @@ static const Case cases[] = {
   { "rather one that is on the wrong node", NODES, "", "numa=required", "pool@1>" A, D, NULL },
   { "rather one of another pool", TWO, "", "", "pool>" H, A, NULL },
   { "rather before sticky", TWO, "had " A " me s0", "", "pool>" E, E, NULL },
+  { "rather one that another slot needs", NODES, "", "numa=required", "pool@0-1>" D ";pool@1", A " " D, NULL },
   { "rather before another slot's any", TWO, "", "", "pool;pool>" A, D " " A, NULL },
   { "an address before rather", TWO, "", "", "pool>" A ";" A, D " " A, NULL },
   { "rather the same for two", TWO, "", "", "pool>" A ";pool>" A, A " " D, NULL },
