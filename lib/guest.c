@@ -140,22 +140,18 @@ parse_name (const char *option) {
 }
 
 /* The VMID of the container whose cgroup is @path, or of which it is a part: Proxmox VE puts them below lxc/VMID, LXC itself
- * into lxc.payload.VMID. For g_free(); NULL: it is none. */
+ * into lxc.payload.VMID. Only at the top: further down a user may have a cgroup of his own and call things in it as he likes. For
+ * g_free(); NULL: it is none. */
 static char *
 container_of_cgroup (const char *path) {
   static const char payload[] = "lxc.payload.";
-  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
+  g_auto (GStrv) parts = g_strsplit (path + 1, "/", 3);
+  const char *id = !parts[0]                              ? NULL
+                   : g_str_has_prefix (parts[0], payload) ? parts[0] + strlen (payload)
+                   : strcmp (parts[0], "lxc") == 0        ? parts[1]
+                                                          : NULL;
 
-  for (char **part = parts; *part; part++) {
-    const char *id = g_str_has_prefix (*part, payload)       ? *part + strlen (payload)
-                     : strcmp (*part, "lxc") == 0 && part[1] ? part[1]
-                                                             : NULL;
-    char *vmid = id ? vfpool_guest_normalize_id (VFPOOL_GUEST_PVE_LXC, id, NULL) : NULL;
-
-    if (vmid)
-      return vmid;
-  }
-  return NULL;
+  return id ? vfpool_guest_normalize_id (VFPOOL_GUEST_PVE_LXC, id, NULL) : NULL;
 }
 
 static char *

@@ -216,6 +216,9 @@ test_container_process (void **state) {
     { "12:pids:/lxc/103\n0::/\n", "103" },
     { "0::/lxc.monitor/101\n", NULL },
     { "0::/lxc/web\n", NULL },
+    { "0::/\n", NULL },
+    { "0::/user.slice/user-1000.slice/user@1000.service/lxc/101\n", NULL },
+    { "0::/user.slice/user-1000.slice/user@1000.service/lxc.payload.101\n", NULL },
     { "0::/system.slice/lxc\n", NULL },
     { "", NULL },
   };
