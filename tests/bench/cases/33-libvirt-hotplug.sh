@@ -101,7 +101,8 @@ daemon=$(systemctl show -P MainPID libvirtd.service)
 strace -f -qq -o /dev/null -P /var/lib/vfpool/ledger.db-wal -e trace=pwrite64 -e inject=pwrite64:delay_exit=200000 \
     vfpool attach hp1 --pool lan --slot x &
 attach=$!
-check "an attach has reserved a VF" wait_for 60 eval '[[ -n $(lease_of x) ]]'
+is_leased() { [[ -n $(lease_of "$1") ]]; }
+check "an attach has reserved a VF" wait_for 60 is_leased x
 kill -STOP "$daemon"
 check "... and has it, and waits for libvirt" wait_for 60 lease_is x "active|0"
 pkill -KILL -P $attach

@@ -20,6 +20,8 @@ readonly sockets="libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
 request="<v:request xmlns:v='urn:vfpool:domain:1'><v:slot name='net0' pool='lan'/></v:request>"
 state() { vfpool status --json | jq -r --arg vf "$vf" '.vfs[] | select(.address == $vf).state'; }
 state_is() { [[ $(state) == "$1" ]]; }
+leases() { vfpool status --json | jq -r '[.vfs[] | select(.guest) | "\(.guest.name) \(.slot) \(.state)"] | join(", ")'; }
+holds_none() { [[ -z $(leases) ]]; }
 is_attached() { virsh dumpxml rs1 | grep -q ua-vfpool-net0; }
 says() { systemctl show -P StatusText vfpool-agent.service | grep -q "$1"; }
 # wakeups: how often the agent's threads have gone on after waiting.
@@ -29,9 +31,14 @@ wakeups() {
 }
 
 if ((BENCH_BOOT > 0)); then
-    # The guest is gone, and so is its lease; nobody has cleaned up in between.
+    # Both guests are gone, and so are their leases; nobody has cleaned up in between.
     check "after a crash of the host the agent is there" wait_for 30 says "Connected"
-    check "the VF is free" wait_for 5 state_is free
+    check "a guest that libvirt starts with the host has a VF" wait_for 30 eval 'virsh dumpxml rs2 | grep -q ua-vfpool-net0'
+    is "it is its only one, and nobody else has any" "$(leases)" "rs2 net0 active"
+    is "its lease is one of this boot" "$(sqlite3 /var/lib/vfpool/ledger.db "SELECT boot_id FROM lease")" \
+        "$(</proc/sys/kernel/random/boot_id)"
+    virsh -q destroy rs2
+    check "stopped, it holds none" wait_for 10 holds_none
     check "the guest starts" virsh -q start rs1
     check "its VF is attached" wait_for 30 is_attached
     virsh -q destroy rs1
@@ -42,6 +49,8 @@ fi
 check "vfpool up" vfpool up
 guest_xml rs1 00000000-0000-4000-8000-000000003501 "$request" >/tmp/rs1.xml
 virsh -q define /tmp/rs1.xml
+sed 's/rs1/rs2/; s/3501/3502/' /tmp/rs1.xml >/tmp/rs2.xml
+virsh -q define /tmp/rs2.xml
 # The daemon sends keep-alive messages of its own.
 echo 'keepalive_interval = -1' >>/etc/libvirt/libvirtd.conf
 systemctl restart libvirtd.service
@@ -100,6 +109,12 @@ sleep 30
 is "in 30 s of nothing the agent has not woken up" "$(($(wakeups) - before))" 0
 note "$(grep -h Rss "/proc/$(systemctl show -P MainPID vfpool-agent.service)/status")"
 
+# --- The host goes down with two guests that run, of which libvirt starts one with the host ---------------------------
+
+virsh -q autostart rs2
+check "another guest starts" virsh -q start rs2
+check "its VF is attached" wait_for 30 eval 'virsh dumpxml rs2 | grep -q ua-vfpool-net0'
+is "each has one" "$(leases)" "rs1 net0 active, rs2 net0 active"
 # The services begin again with the host, and find what is left.
 note "$(journalctl -u vfpool-agent.service --no-pager -o cat | tail -n 40)"
 crash_host

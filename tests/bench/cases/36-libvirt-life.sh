@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What can happen to a libvirt guest between its start and its end: reset, pause, a save that QEMU refuses, undefined while it
-# runs, renamed, transient, followed by another of its name, destroyed while it starts, a start that fails when QEMU is run
-# already. Nothing leaks in any of them.
+# What can happen to a libvirt guest between its start and its end: a reboot from within, reset, pause, a save that QEMU refuses,
+# undefined while it runs, renamed, transient, followed by another of its name, destroyed while it starts, a start that fails when
+# QEMU is run already. Nothing leaks in any of them.
 #
 # timeout: 600
 
@@ -40,7 +40,12 @@ still() {
 
 check "vfpool up" vfpool up
 before=$(show)
-xml 1 lf1 >/tmp/lf1.xml
+# The operating system of the first one: it waits for a key (BIOS call 0x16) and reboots by the keyboard's controller (0x64).
+printf '%b' '\x31\xc0\xcd\x16\xb0\xfe\xe6\x64\xeb\xfe' >/var/lib/libvirt/images/os.img
+truncate -s 1M /var/lib/libvirt/images/os.img
+printf '\x55\xaa' | dd of=/var/lib/libvirt/images/os.img bs=1 seek=510 conv=notrunc status=none
+xml 1 lf1 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/os.img'/>
+    <target dev='sda' bus='sata'/></disk>" >/tmp/lf1.xml
 xml 2 lf2 >/tmp/lf2.xml
 virsh -q define /tmp/lf1.xml
 virsh -q define /tmp/lf2.xml
@@ -53,6 +58,10 @@ check "another one starts" virsh -q start lf2
 check "its VF is attached" wait_for 30 is_attached lf2
 is "it is the second" "$(held_by 2)" "$b"
 qemu=$(guest_pid lf1)
+virsh event lf1 reboot --timeout 120 >/tmp/reboot &
+reboots() { virsh -q send-key lf1 KEY_A && grep -q "event 'reboot'" /tmp/reboot; }
+check "it reboots by itself" wait_for 90 reboots
+still rebooted
 check "reset" virsh -q reset lf1
 still reset
 check "paused" virsh -q suspend lf1
