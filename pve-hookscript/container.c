@@ -208,7 +208,6 @@ static gboolean
 lease_all (Container *self, GError **error) {
   g_autoptr (GPtrArray) before = vfpool_guest_leases (self->vfpool, VFPOOL_GUEST_PVE_LXC, self->vmid, error);
   g_autoptr (GPtrArray) leases = before ? vfpool_acquire (self->vfpool, self->request, error) : NULL;
-  g_autoptr (GPtrArray) returned = NULL;
 
   if (!leases)
     return FALSE;
@@ -216,7 +215,7 @@ lease_all (Container *self, GError **error) {
     print_slots (self, leases);
     return TRUE;
   }
-  returned = pve_give_back (self->vfpool, before, leases);
+  pve_give_back (self->vfpool, before, leases);
   return FALSE;
 }
 

@@ -13,6 +13,7 @@
 
 #include "leases.h"
 #include "parking.h"
+#include "pools.h"
 #include "qemu.h"
 #include "report.h"
 
@@ -56,43 +57,26 @@ print_slots (GPtrArray *plan, GPtrArray *chosen, GPtrArray *leases) {
   }
 }
 
-/* The leased VFs, and all others of the pools they are of. */
-static GPtrArray *
-members_of_pools (Vfpool *vfpool, GPtrArray *leases, GError **error) {
-  g_autoptr (GPtrArray) vfs = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
-
-  for (guint i = 0; i < leases->len; i++) {
-    const VfpoolLease *lease = g_ptr_array_index (leases, i);
-    const char *pool = vfpool_lease_get_pool (lease);
-    g_autoptr (GPtrArray) members = NULL;
-
-    g_ptr_array_add (vfs, g_strdup (vfpool_lease_get_address (lease)));
-    if (!g_hash_table_add (seen, (gpointer)pool))
-      continue;
-    members = vfpool_pool_members (vfpool, pool, error);
-    if (!members)
-      return NULL;
-    for (guint j = 0; j < members->len; j++)
-      g_ptr_array_add (vfs, g_strdup (g_ptr_array_index (members, j)));
-  }
-  return g_steal_pointer (&vfs);
-}
-
-/* Gives back the leases that were not there before, and parks them. */
+/* What the VM does not hold any more, PVE shall not keep for it. Where this fails, the hand-over failed for the same reason, and that is
+ * told already. */
 static void
-give_back (const PvePaths *paths, Vfpool *vfpool, const char *vmid, GPtrArray *before, GPtrArray *leases) {
-  g_autoptr (GPtrArray) returned = pve_give_back (vfpool, before, leases);
+park_rest (const PvePaths *paths, Vfpool *vfpool, const char *vmid) {
+  g_autoptr (GPtrArray) leases = vfpool_guest_leases (vfpool, VFPOOL_GUEST_PVE_QEMU, vmid, NULL);
+  g_autoptr (GPtrArray) vfs = leases ? pve_pool_vfs (vfpool, NULL) : NULL;
 
-  /* Where this fails, the hand-over failed for the same reason, and that is told already. */
-  pve_parking_update (paths, returned, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
+  for (guint i = vfs ? vfs->len : 0; i > 0; i--)
+    if (pve_find_lease (leases, g_ptr_array_index (vfs, i - 1)))
+      g_ptr_array_remove_index_fast (vfs, i - 1);
+  if (vfs)
+    pve_parking_update (paths, vfs, NULL, g_ascii_strtoull (vmid, NULL, 10), NULL);
 }
 
-/* Leads PVE to the leased VFs: the last step of pre-start, and all that has to be undone with it. */
+/* Leads PVE to the leased VFs: the last step of pre-start, and all that has to be undone with it. Of all other VFs none is left to
+ * the VM: one that it was to have at an earlier start could be leased to another by now. */
 static gboolean
 hand_over (const PvePaths *paths, const PveVm *vm, GPtrArray *chosen, GPtrArray *leases, GError **error) {
   g_autoptr (GPtrArray) leased = addresses_of (leases);
-  g_autoptr (GPtrArray) vfs = members_of_pools (vm->vfpool, leases, error);
+  g_autoptr (GPtrArray) vfs = pve_pool_vfs (vm->vfpool, error);
 
   if (!vfs || !pve_parking_update (paths, vfs, leased, g_ascii_strtoull (vm->vmid, NULL, 10), error)) {
     g_prefix_error (error, "VM %s: ", vm->vmid);
@@ -212,7 +196,9 @@ lease_once (const PvePaths *paths, const PveVm *vm, gboolean *again, GError **er
   if (acquire (paths, vm, &leases, &chosen, again, error) && hand_over (paths, vm, chosen, leases, error))
     return TRUE;
   if (leases)
-    give_back (paths, vm->vfpool, vm->vmid, before, leases);
+    pve_give_back (vm->vfpool, before, leases);
+  if (leases || before->len > 0)
+    park_rest (paths, vm->vfpool, vm->vmid);
   return FALSE;
 }
 

@@ -28,19 +28,13 @@ pve_print_lease (const char *slot, const VfpoolLease *lease, const char *more) {
   printf ("%s%s\n", more ? ", " : "", more ? more : "");
 }
 
-GPtrArray *
+void
 pve_give_back (Vfpool *vfpool, GPtrArray *before, GPtrArray *leases) {
-  GPtrArray *returned = g_ptr_array_new ();
-
   for (guint i = 0; i < leases->len; i++) {
     g_autoptr (GError) failure = NULL;
     VfpoolLease *lease = g_ptr_array_index (leases, i);
 
-    if (pve_find_lease (before, vfpool_lease_get_address (lease)))
-      continue;
-    if (!vfpool_release_lease (vfpool, lease, &failure))
+    if (!pve_find_lease (before, vfpool_lease_get_address (lease)) && !vfpool_release_lease (vfpool, lease, &failure))
       report_error (failure);
-    g_ptr_array_add (returned, (gpointer)vfpool_lease_get_address (lease));
   }
-  return returned;
 }

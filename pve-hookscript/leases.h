@@ -10,10 +10,5 @@ VfpoolLease *pve_find_lease (GPtrArray *leases, const char *bdf);
 /* A line for the task log: what @slot got. @more: (nullable): what else there is to say of it. */
 void pve_print_lease (const char *slot, const VfpoolLease *lease, const char *more);
 
-/**
- * pve_give_back: releases those of @leases that are not in @before, after a failure; what fails is reported beside the error that
- * led here.
- *
- * Returns: (transfer container) (element-type utf8): their addresses, owned by the leases.
- */
-GPtrArray *pve_give_back (Vfpool *vfpool, GPtrArray *before, GPtrArray *leases);
+/* Releases those of @leases that are not in @before, after a failure; what fails is reported beside the error that led here. */
+void pve_give_back (Vfpool *vfpool, GPtrArray *before, GPtrArray *leases);

@@ -26,6 +26,16 @@ is_anothers (const PvePaths *paths, PveReservations *file, const char *bdf, guin
          && pve_reservation_is_valid (paths, present);
 }
 
+/* Whether the device is to be left to who has it by PVE's word: to another VM, or to @vmid when that runs with it. */
+static gboolean
+is_kept (const PvePaths *paths, PveReservations *file, const char *bdf, guint64 vmid) {
+  PveReservation present;
+
+  return is_anothers (paths, file, bdf, vmid, &present)
+         || (pve_reservations_find (file, bdf, &present) && present.vmid == vmid && present.is_pid
+             && pve_reservation_is_valid (paths, &present));
+}
+
 static gboolean
 hand_over (const PvePaths *paths, PveReservations *file, const char *bdf, guint64 vmid, GError **error) {
   guint64 now = (guint64)(g_get_real_time () / G_USEC_PER_SEC);
@@ -38,18 +48,14 @@ hand_over (const PvePaths *paths, PveReservations *file, const char *bdf, guint6
                  bdf, vmid, present.vmid, present.is_pid ? "runs" : "is being started", present.vmid);
     return FALSE;
   }
-  /* The VM runs with it already: PVE's own line is better than ours. */
-  if (pve_reservations_find (file, bdf, &present) && present.vmid == vmid && present.is_pid
-      && pve_reservation_is_valid (paths, &present))
-    return TRUE;
-  pve_reservations_set (file, bdf, vmid, now + PVE_START_SECONDS);
+  if (!is_kept (paths, file, bdf, vmid)) /* it does not run yet: PVE's own line would be better than ours */
+    pve_reservations_set (file, bdf, vmid, now + PVE_START_SECONDS);
   return TRUE;
 }
 
 gboolean
 pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, guint64 vmid, GError **error) {
   g_autoptr (PveReservations) file = pve_reservations_open (paths, error);
-  PveReservation present;
 
   if (!file)
     return FALSE;
@@ -59,7 +65,7 @@ pve_parking_update (const PvePaths *paths, GPtrArray *vfs, GPtrArray *leased, gu
     if (contains (leased, bdf)) {
       if (!hand_over (paths, file, bdf, vmid, error))
         return FALSE;
-    } else if (!is_anothers (paths, file, bdf, vmid, &present)) {
+    } else if (!is_kept (paths, file, bdf, vmid)) {
       pve_reservations_set (file, bdf, PVE_PARKED_VMID, PVE_PARKED_UNTIL);
     }
   }

@@ -24,7 +24,7 @@
  * @vmid: the VM that starts or has stopped; 0 when there is none
  *
  * The leased ones become @vmid's for PVE_START_SECONDS; all others nobody's, except where another VM's reservation is
- * valid. A leased one that another VM holds by PVE's word is VFPOOL_ERROR_IN_USE, and nothing is written.
+ * valid, or @vmid's own because it runs. A leased one that another VM holds by PVE's word is VFPOOL_ERROR_IN_USE, and nothing is written.
  *
  * Returns: FALSE with the error.
  */
