@@ -473,7 +473,7 @@ class UpParking(Up):
 
 
 SWEEPS = [
-    # The bounded run has every other point at which these are killed.
+    # The bounded run has every sixth point at which these are killed.
     Acquire("one pool", "vfio"),
     Release("one pool", "vfio"),
     ReconcileReserved("one pool", "vfio"),
@@ -710,7 +710,7 @@ class Runner:
 
     def is_due(self, sweep_number, mode):
         number, self.next = self.next, self.next + 1
-        is_of_bounded_run = sweep_number < self.dense and not mode.is_error and number % 4 == self.offset % 4
+        is_of_bounded_run = sweep_number < self.dense and not mode.is_error and number % 6 == self.offset % 6
         return number % self.every == self.offset or is_of_bounded_run
 
     def try_point(self, point, tally):
@@ -767,7 +767,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="run every K-th point")
     parser.add_argument("--offset", type=int, default=0, help="beginning with this one, from 0")
-    parser.add_argument("--bounded", action="store_true", help="every fourth point at which the first sweeps are killed, too")
+    parser.add_argument("--bounded", action="store_true", help="every sixth point at which the first sweeps are killed, too")
     parser.add_argument("--only", default="", help="only sweeps whose name matches this regular expression")
     arguments = parser.parse_args()
     # Nobody else may reconcile meanwhile.

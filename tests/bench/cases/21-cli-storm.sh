@@ -3,13 +3,14 @@
 #
 # timeout: 900
 #
-# Many at once, and sudden death: 16 processes acquire from a pool of 8, 20 times; then acquire is killed at every stage.
+# Many at once, and sudden death: 16 processes acquire from a pool of 8, 6 times (or as many as the argument says); then acquire is
+# killed at every stage.
 set -u
 # shellcheck source=tests/bench/lib.sh
 . "$BENCH_DIR/lib.sh"
 
 pf=0000:03:00.0 nic=0000:01:00.0 netdev=enp1s0
-rounds=20 at_once=16 size=8
+rounds=${1:-6} at_once=16 size=8
 work=$(mktemp -d)
 
 mkdir -p /etc/vfpool

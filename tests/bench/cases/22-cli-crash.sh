@@ -5,7 +5,7 @@
 # copy: tests/bench/crash.py:/root/crash.py
 #
 # Death and refusal at every step: acquire, release, reconcile and up are killed, or refused by the kernel, at each of their
-# system calls that change anything; crash.py tells how, and what is looked at after each. Here it does every fourth point at which
+# system calls that change anything; crash.py tells how, and what is looked at after each. Here it does every sixth point at which
 # acquire, release and reconcile are killed in one configuration, and some of all others: which ones changes from run to
 # run. The offset that is printed is the argument that brings the same ones again. `make crash` (tests/bench/crash) passes
 # options of crash.py instead, and has all of them.
@@ -13,7 +13,7 @@ set -u
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$BENCH_DIR/lib.sh"
 
-every=300
+every=600
 case ${1-} in
 --*) options=("$@") ;;
 *)

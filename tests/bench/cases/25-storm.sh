@@ -8,4 +8,4 @@
 # copy: build/storm
 
 # shellcheck source=/dev/null
-. /root/vf-storm.sh 10
+. /root/vf-storm.sh 4
