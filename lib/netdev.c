@@ -15,7 +15,8 @@
 #include "sysfs.h"
 
 #define STEP_US (20 * 1000)
-#define WAIT_MAX_US (10 * G_USEC_PER_SEC)
+#define WAIT_MAX_US (10 * G_USEC_PER_SEC)      /* for the driver */
+#define UDEV_WAIT_MAX_US (30 * G_USEC_PER_SEC) /* for udev, which has more to do on a host that starts */
 
 gboolean
 vfpool_netdev_is_away (const char *root, const char *bdf) {
@@ -69,12 +70,13 @@ fail (const char *root, const char *bdf, const char *mac, GError **error) {
 
 gboolean
 vfpool_netdev_wait (const char *root, const char *bdf, const char *mac, GError **error) {
-  gboolean is_ready = FALSE;
+  for (gint64 waited = 0;; waited += STEP_US) {
+    gboolean is_named = has_final_name (root, bdf), is_here = vfpool_netdev_is_here (root, bdf, mac);
 
-  for (gint64 waited = 0; !is_ready && waited < WAIT_MAX_US; waited += STEP_US) {
-    if (waited > 0)
-      g_usleep (STEP_US);
-    is_ready = has_final_name (root, bdf) && vfpool_netdev_is_here (root, bdf, mac);
+    if (is_named && is_here)
+      return TRUE;
+    if (waited >= (is_here ? UDEV_WAIT_MAX_US : WAIT_MAX_US))
+      return is_here || fail (root, bdf, mac, error);
+    g_usleep (STEP_US);
   }
-  return is_ready || vfpool_netdev_is_here (root, bdf, mac) || fail (root, bdf, mac, error);
 }

@@ -226,7 +226,7 @@ ct 104 "vfpool: a pool=lan" "vfpool: b pool=lan"
 first=$("$hook" 104 pre-start) && cp /var/lib/lxc/104/config /tmp/once
 second=$("$hook" 104 pre-start)
 is "pre-start twice gives the same" "$second" "$first"
-check "... and the same lines" cmp /tmp/once /var/lib/lxc/104/config
+check "... and the same lines" diff /tmp/once /var/lib/lxc/104/config
 check "post-stop without a start" "$hook" 104 post-stop
 check "... gives all back" nothing_leased
 check "... and leaves the configuration as it was" cmp /tmp/before /var/lib/lxc/104/config
