@@ -6,7 +6,7 @@
 # be done is refused with a reason, and all goes on once the host is well.
 #
 # reboots: yes
-# timeout: 600
+# timeout: 900
 
 set -u
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# timeout: 400
+# timeout: 900
 #
 # A VF comes back as it was, or it is kept from everybody: every attribute that the PF keeps for it is put back and read
 # back, it is reset between two guests, and one that somebody still has open is not touched. Devices that vanish and appear

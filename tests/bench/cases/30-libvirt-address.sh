@@ -4,7 +4,7 @@
 # A libvirt guest whose XML names a VF by address: the hook leases and binds it before libvirt looks, with managed='no',
 # managed='yes' and as <interface type='hostdev'>; two guests cannot have the same one; a device in no pool is libvirt's.
 #
-# timeout: 300
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

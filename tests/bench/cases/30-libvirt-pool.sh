@@ -4,7 +4,7 @@
 # A libvirt guest that asks for a pool: it gets a VF when it starts, plugged in by the agent, and gives it back however it
 # ends; an empty pool refuses it with the reason; MAC and VLAN are set while it runs and put back after.
 #
-# timeout: 400
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

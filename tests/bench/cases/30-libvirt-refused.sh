@@ -5,7 +5,7 @@
 # guest with emulated devices only starts whatever state vfpool is in. And the hook, called by hand with what libvirt
 # would never send.
 #
-# timeout: 300
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

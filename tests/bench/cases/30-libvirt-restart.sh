@@ -4,7 +4,7 @@
 # libvirt's daemon and the agent come and go while a guest runs: the guest lives on with its VF, the lease stays, the
 # agent connects again and still does its work; what was missed while it was away is made up for.
 #
-# timeout: 300
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

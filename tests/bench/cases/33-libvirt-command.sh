@@ -5,7 +5,7 @@
 # agent and beside one), attach and detach while it runs, resolve for transient guests, and request, which edits the guest's
 # definition. Each is refused with one sentence where it must be, and killed in the middle where that can be.
 #
-# timeout: 600
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

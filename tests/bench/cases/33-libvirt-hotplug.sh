@@ -5,7 +5,7 @@
 # when it comes back; what is pulled out is parked as configured; nothing is taken from another guest. `vfpool attach` and
 # `vfpool detach` do the same beside the agent, and leave nothing wrong when they are killed.
 #
-# timeout: 600
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

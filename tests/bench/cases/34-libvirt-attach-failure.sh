@@ -4,7 +4,7 @@
 # What becomes of a guest that its VF cannot be plugged into, as its pool says: it is kept, tried again, or shut down; the status
 # shows what is wrong until it is mended; and the pair that a VF is to make with a virtio interface (teaming).
 #
-# timeout: 600
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -9,7 +9,7 @@
 # libvirt, the hooks and the ledgers are concerned that is a migration of a guest with a host device.
 #
 # topology: two-igb
-# timeout: 400
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

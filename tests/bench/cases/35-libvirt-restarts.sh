@@ -5,7 +5,7 @@
 # libvirtd's or virtqemud's, and has the ledger right then; nothing wakes it up while nothing happens. Then
 # the host goes down without notice in the middle, and everybody starts anew.
 #
-# timeout: 600
+# timeout: 900
 # reboots: yes
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for

@@ -5,7 +5,7 @@
 # undefined while it runs, renamed, transient, followed by another of its name, destroyed while it starts, a start that fails when
 # QEMU is run already. Nothing leaks in any of them.
 #
-# timeout: 600
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -5,7 +5,7 @@
 # `virsh nodedev-detach` and `nodedev-reattach`. They show, with their holder, and are never handed out; a VF that was moved to
 # another driver is found out and put right.
 #
-# timeout: 600
+# timeout: 900
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

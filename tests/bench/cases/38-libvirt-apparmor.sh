@@ -4,7 +4,7 @@
 # With AppArmor on, as Debian ships it: libvirt's daemon, the hook that it runs and the guests are confined, and VFs come and go
 # by address, by pool and by hot-plug as without; nothing of it is denied.
 #
-# timeout: 600
+# timeout: 900
 # lsm: apparmor
 
 # shellcheck disable=SC2317  # functions are called through check and wait_for

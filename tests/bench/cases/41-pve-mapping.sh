@@ -5,7 +5,7 @@
 # to it by the model. What a VM's notes ask for is on the VF that Proxmox gives to that slot; and the other nodes are told.
 #
 # topology: default
-# timeout: 300
+# timeout: 900
 # copy: tests/bench/pve-lib.sh:/root/pve-lib.sh
 # copy: tests/bench/pve-model:/root/pve-model
 

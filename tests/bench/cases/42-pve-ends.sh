@@ -5,7 +5,7 @@
 # it takes nothing from who runs. And a VM that Proxmox VE gave another VF than planned.
 #
 # topology: default
-# timeout: 600
+# timeout: 900
 # copy: tests/bench/pve-lib.sh:/root/pve-lib.sh
 # copy: tests/bench/pve-model:/root/pve-model
 
