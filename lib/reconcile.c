@@ -182,13 +182,37 @@ vfpool_reconcile (Vfpool *self, GError **error) {
 
 /* ---- For who finds no VF free ---- */
 
-/* Found out by looking only: the lease is not the caller's, and a guest that starts must find its group free. */
+/* @claimed is as @read again: that somebody looked makes it nothing else. */
+static void
+hand_back (Vfpool *self, VfpoolLease *claimed, const VfpoolLease *read) {
+  g_autoptr (GError) local = NULL;
+
+  claimed->worker_pid = read->worker_pid;
+  claimed->worker_start = read->worker_start;
+  if (!vfpool_work_update (self, claimed, &local))
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be handed back: %s", claimed->address,
+                       local->message);
+}
+
+/* A group that the kernel is still closing is found only by opening it, which may disturb nobody: this thread is the lease's worker for
+ * that moment, so that the guest, should it start, waits. */
 static gboolean
 is_in_use (Vfpool *self, const VfpoolLease *lease) {
+  const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, FALSE };
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, lease->address);
+  g_autoptr (VfpoolLease) claimed = NULL;
+  g_autoptr (GError) local = NULL;
+  g_autofree char *use = NULL;
 
-  return function && vfpool_in_use_is_seen (self->root, lease, function);
+  if (!function || vfpool_in_use_is_seen (self->root, lease, function))
+    return function != NULL;
+  claimed = vfpool_work_take (self, &wanted, &local);
+  if (!claimed)
+    return local != NULL;
+  use = vfpool_in_use_wait (self->root, claimed, function->iommu_group, 0);
+  hand_back (self, claimed, lease);
+  return use != NULL;
 }
 
 guint
