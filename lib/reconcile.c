@@ -187,6 +187,7 @@ static void
 hand_back (Vfpool *self, VfpoolLease *claimed, const VfpoolLease *read) {
   g_autoptr (GError) local = NULL;
 
+  claimed->state = read->state;
   claimed->worker_pid = read->worker_pid;
   claimed->worker_start = read->worker_start;
   if (!vfpool_work_update (self, claimed, &local))
@@ -198,7 +199,7 @@ hand_back (Vfpool *self, VfpoolLease *claimed, const VfpoolLease *read) {
  * that moment, so that the guest, should it start, waits. */
 static gboolean
 is_in_use (Vfpool *self, const VfpoolLease *lease) {
-  const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, FALSE };
+  const VfpoolWanted wanted = { lease->address, vfpool_work_is_as_read, lease, TRUE };
   g_autoptr (VfpoolHost) host = vfpool_host_new (self->root);
   const VfpoolFunction *function = vfpool_host_function (host, lease->address);
   g_autoptr (VfpoolLease) claimed = NULL;
