@@ -84,6 +84,21 @@ macs() {
     for i in 0 1 2 3; do vf_mac "$netdev" "$i"; done | paste -sd ' '
 }
 
+# all_have_macs: waits until the kernel's driver has made up a MAC for each VF. It may still be at it; and one that was bound while its
+# PF was in a reset has none until it is bound once more.
+have_macs() { [[ $(macs) != *00:00:00:00:00:00* ]]; }
+all_have_macs() {
+    local i vf
+    wait_for 15 have_macs && return
+    for i in 0 1 2 3; do
+        [[ $(vf_mac "$netdev" "$i") == 00:00:00:00:00:00 ]] || continue
+        vf=$(vf_bdf "$pf" "$i")
+        echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+        echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
+    done
+    wait_for 45 have_macs
+}
+
 # has_published TEXT: whether that is what this node lets the others know of its leases: "BDF=VMID", in one line.
 has_published() {
     [[ $(jq -r '[.vfs[] | .address + "=" + .guest.id] | sort | join(" ")' "/etc/pve/nodes/$(hostname -s)/vfpool.json" 2>&1) == "$1" ]]

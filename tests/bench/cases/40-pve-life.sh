@@ -15,9 +15,7 @@
 
 is "without a configuration the hookscript says nothing" "$("$hook" 101 pre-start 2>&1)" ""
 check "a node with two pools" pve_node
-# The kernel's driver makes up a MAC for each, and may still be at it.
-have_macs() { [[ $(macs) != *00:00:00:00:00:00* ]]; }
-check "all VFs have a MAC" wait_for 60 have_macs
+check "all VFs have a MAC" all_have_macs
 macs_before=$(macs)
 is "free VFs are on the kernel's driver" "$(drivers "$vf0" "$vf1" "$vf2" "$vf3")" "igbvf igbvf igbvf igbvf"
 is "the mapping that was printed lists the pool" "$(sed -n '/^lan$/,/^$/s/.*path=\([^,]*\),.*/\1/p' "$mapping" | paste -sd ' ')" \

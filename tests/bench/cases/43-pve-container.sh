@@ -29,8 +29,7 @@ release-wait=5
 CONF
 ip link set enp129s0 up
 check "a node with three pools" pve_node
-have_macs() { [[ $(macs) != *00:00:00:00:00:00* ]]; }
-check "all VFs have a MAC" wait_for 60 have_macs
+check "all VFs have a MAC" all_have_macs
 macs_before=$(macs)
 
 mkdir -p /srv/rootfs/{bin,proc,sys,dev,tmp}
