@@ -73,9 +73,9 @@ check "the first is kept, and its status says why" wait_for 30 has_reason 1
 like "... what libvirt says, and what to do" "$(reason 1)" "libvirt says: .*; when the reason is mended, restart"
 check "the second is tried again" wait_for 30 has_reason 2
 like "... which its status says" "$(reason 2)" "it is tried again until it works"
-check "the third is asked to shut down, until it listens" wait_for 90 is_off 3
-exec {third}>&- # the release waits for that
-check "... which took three times" said_times "guest af3 was asked to shut down" 3
+check "the third is asked to shut down three times" wait_for 90 said_times "guest af3 was asked to shut down" 3
+exec {third}>&- # what the release waits for
+check "... when it listens" wait_for 60 is_off 3
 check "its VF is free" wait_for 20 holds_nothing 3
 check "the fourth has its VF" wait_for 30 is_attached 4
 like "... as the transient part of the pair" "$(virsh dumpxml af4 | sed -n '/<hostdev/,/<.hostdev/p')" \
