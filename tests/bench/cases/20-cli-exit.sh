@@ -112,7 +112,8 @@ mount -o remount,bind,ro /var/lib/vfpool
 exits "the state folder cannot be written: 77" 77 "${acquire[@]}" --guest manual/a
 like "  which one" "$err" /var/lib/vfpool
 note "$err"
-umount /var/lib/vfpool
+# The agent may be looking at the ledger.
+wait_for 30 umount /var/lib/vfpool
 nothing_is_leased
 
 # --- 78 ---
