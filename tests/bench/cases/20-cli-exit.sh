@@ -14,6 +14,7 @@ count() { vfpool status --json | jq --arg s "$1" '[.vfs[] | select(.pool == "lan
 
 nothing_is_leased() { is "  nothing is leased" "$(count free)/$(count active)/$(count reserved)" "3/0/0"; }
 
+systemctl stop vfpool-agent # it would open the ledger in between
 mkdir -p /etc/vfpool
 cat >/etc/vfpool/vfpool.conf <<EOF
 [pf $pf]
@@ -112,8 +113,7 @@ mount -o remount,bind,ro /var/lib/vfpool
 exits "the state folder cannot be written: 77" 77 "${acquire[@]}" --guest manual/a
 like "  which one" "$err" /var/lib/vfpool
 note "$err"
-# The agent may be looking at the ledger.
-wait_for 30 umount /var/lib/vfpool
+umount /var/lib/vfpool
 nothing_is_leased
 
 # --- 78 ---
