@@ -191,8 +191,8 @@ hand_back (Vfpool *self, VfpoolLease *claimed, const VfpoolLease *read) {
   claimed->worker_pid = read->worker_pid;
   claimed->worker_start = read->worker_start;
   if (!vfpool_work_update (self, claimed, &local))
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "the lease of %s could not be handed back: %s", claimed->address,
-                       local->message);
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s still shows as being released: %s; run `vfpool reconcile`",
+                       claimed->address, local->message);
 }
 
 /* A group that the kernel is still closing is found only by opening it, which may disturb nobody: this thread is the lease's worker for
