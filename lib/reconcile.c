@@ -191,7 +191,7 @@ hand_back (Vfpool *self, VfpoolLease *claimed, const VfpoolLease *read) {
   claimed->worker_pid = read->worker_pid;
   claimed->worker_start = read->worker_start;
   if (!vfpool_work_update (self, claimed, &local))
-    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s still shows as being released: %s; run `vfpool reconcile`",
+    vfpool_handle_say (self, VFPOOL_MESSAGE_WARNING, "%s still shows as being worked on: %s; run `vfpool reconcile`",
                        claimed->address, local->message);
 }
 
