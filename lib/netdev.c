@@ -6,13 +6,18 @@
  * first one. Kernel: net_ns_type_operations and class_dir_child_ns_type() in net/core/net-sysfs.c and drivers/base/core.c,
  * default_device_exit_net() in net/core/dev.c.
  *
- * udev renames an interface a little after it has appeared, and who moves it by the name it had first would fail. What udev has
- * done with, it notes under /run/udev/data by the interface's number, which is not used again. All that is read here is read
- * piece by piece, while the driver may still be at work and the name may change; so it is waited for all of it together.
+ * udev renames an interface a little after it has appeared, and who moves it by the name it had first would fail. What udev knows,
+ * it notes under /run/udev/data by the interface's number, which is not used again. That note is there before the new name is:
+ * it says that udev renames the interface or is not done with it, until udev has heard from the kernel of the new name (systemd,
+ * rename_netdev() in src/udev/udev-event.c; the bench's udev leaves some milliseconds between note and name). All that is read
+ * here is read piece by piece, while the driver may still be at work and the name may change; so it is waited for all of it
+ * together.
  */
 #include "netdev.h"
 #include "host.h"
 #include "sysfs.h"
+
+#include <string.h>
 
 #define STEP_US (20 * 1000)
 #define WAIT_MAX_US (10 * G_USEC_PER_SEC)      /* for the driver */
@@ -38,15 +43,23 @@ vfpool_netdev_is_here (const char *root, const char *bdf, const char *mac) {
   return name && (!mac || g_strcmp0 (mac, address) == 0);
 }
 
-/* Whether udev, where it runs, is done with it. */
+/* Whether udev is done with the interface of that number. */
+static gboolean
+udev_is_done (const char *root, gint64 number) {
+  g_autofree char *path = g_strdup_printf ("%s/run/udev/data/n%" G_GINT64_FORMAT, root, number);
+  g_autofree char *note = NULL;
+
+  return g_file_get_contents (path, &note, NULL, NULL) && !strstr (note, "E:ID_RENAMING=1\n")
+         && !strstr (note, "E:ID_PROCESSING=1\n");
+}
+
+/* Whether it has the name it will keep: where udev runs, that is udev's word. */
 static gboolean
 has_final_name (const char *root, const char *bdf) {
   g_autofree char *name = vfpool_host_netdev (root, bdf);
   gint64 number = name ? vfpool_sysfs_read_int (root, 0, "/sys/bus/pci/devices/%s/net/%s/ifindex", bdf, name) : 0;
 
-  return number > 0
-         && (!vfpool_sysfs_exists (root, "/run/udev/control")
-             || vfpool_sysfs_exists (root, "/run/udev/data/n%" G_GINT64_FORMAT, number));
+  return number > 0 && (!vfpool_sysfs_exists (root, "/run/udev/control") || udev_is_done (root, number));
 }
 
 static gboolean

@@ -156,6 +156,33 @@ test_wait (void **state) {
   assert_vfpool_error (&error, VFPOOL_ERROR_KERNEL, "the interface eth0 of " A " has the address " MAC " and not 52:");
 }
 
+/* What systemd's udev does: it notes that it renames the interface, renames it, and notes that it has. */
+static gpointer
+rename_interface (gpointer data) {
+  Test *t = data;
+
+  g_usleep (200 * 1000);
+  put_interface (t, "enp1s0v0");
+  g_usleep (200 * 1000);
+  fixture_write (t->fx, "/run/udev/data/n7", "I:1\nE:ID_NET_NAME=enp1s0v0\n");
+  return NULL;
+}
+
+static void
+test_name (void **state) {
+  Test *t = *state;
+  g_autofree char *name = NULL;
+  GThread *thread;
+
+  fixture_write (t->fx, "/run/udev/control", "%s", "");
+  fixture_write (t->fx, "/run/udev/data/n7", "I:1\nE:ID_RENAMING=1\nE:ID_PROCESSING=1\n");
+  thread = g_thread_new (NULL, rename_interface, t);
+  assert_true (vfpool_netdev_wait (t->fx->root, A, MAC, NULL));
+  name = vfpool_host_netdev (t->fx->root, A);
+  g_thread_join (thread);
+  assert_string_equal (name, "enp1s0v0");
+}
+
 static gpointer
 set_right_mac (gpointer data) {
   g_usleep (200 * 1000);
@@ -291,9 +318,19 @@ test_is_done (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    TEST (test_request),       TEST (test_driver),   TEST (test_no_network_card), TEST (test_away),
-    TEST (test_wait),          TEST (test_late_mac), TEST (test_free_but_away),   TEST (test_running),
-    TEST (test_gone_but_away), TEST (test_gone),     TEST (test_is_done),         TEST (test_running_with_vfio),
+    TEST (test_request),
+    TEST (test_driver),
+    TEST (test_no_network_card),
+    TEST (test_away),
+    TEST (test_wait),
+    TEST (test_name),
+    TEST (test_late_mac),
+    TEST (test_free_but_away),
+    TEST (test_running),
+    TEST (test_gone_but_away),
+    TEST (test_gone),
+    TEST (test_is_done),
+    TEST (test_running_with_vfio),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
