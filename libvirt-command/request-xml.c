@@ -79,13 +79,13 @@ check (const DomainXml *xml, GError **error) {
   return request != NULL;
 }
 
-gboolean
+char *
 request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **error) {
   xmlNode *request = find_request (xml), *element;
   g_autofree char *name = NULL;
 
   if (!check_text (slot, error))
-    return FALSE;
+    return NULL;
   if (!request)
     request = make_request (xml);
   name = slot->name ? g_strdup (slot->name) : make_up_name (request);
@@ -96,7 +96,7 @@ request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **error) {
   set (element, "vlan", slot->vlan);
   set (element, "functions", slot->functions);
   set (element, "teaming", slot->teaming);
-  return check (xml, error);
+  return check (xml, error) ? g_steal_pointer (&name) : NULL;
 }
 
 static void
@@ -133,6 +133,13 @@ request_xml_remove (DomainXml *xml, const char *slot, GError **error) {
   if (!domain_request_next_slot (request, NULL) && !request->properties)
     drop (request);
   return TRUE;
+}
+
+gboolean
+request_xml_has (const DomainXml *xml, const char *slot) {
+  const xmlNode *request = find_request (xml);
+
+  return request && find_slot (request, slot);
 }
 
 /* ---- Writing ---- */

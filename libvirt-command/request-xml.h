@@ -12,10 +12,10 @@ typedef struct {
 /**
  * request_xml_add: adds a slot to the request, and the request if there is none.
  *
- * Returns: FALSE with VFPOOL_ERROR_BAD_INPUT when the domain, with the slot in it, could not be started: the words are those of
- *   the hook.
+ * Returns: the slot's name, for g_free(); NULL with VFPOOL_ERROR_BAD_INPUT when the domain, with the slot in it, could not be
+ *   started: the words are those of the hook.
  */
-gboolean request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **error);
+char *request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **error);
 
 /**
  * request_xml_remove: takes the slot out. The others keep their names, also those that they have by their position.
@@ -23,6 +23,9 @@ gboolean request_xml_add (DomainXml *xml, const RequestSlot *slot, GError **erro
  * Returns: FALSE with VFPOOL_ERROR_NOT_FOUND.
  */
 gboolean request_xml_remove (DomainXml *xml, const char *slot, GError **error);
+
+/* Whether the request has a slot called @slot. */
+gboolean request_xml_has (const DomainXml *xml, const char *slot);
 
 /* The request as libvirt takes it (virDomainSetMetadata()), for g_free(); NULL: there is none. */
 char *request_xml_to_metadata (const DomainXml *xml);

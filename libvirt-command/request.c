@@ -32,13 +32,30 @@ get_definition (const Guest *guest, GError **error) {
 }
 
 static gboolean
-set_definition (const Guest *guest, const DomainXml *xml, GError **error) {
+write_metadata (const Guest *guest, const DomainXml *xml, GError **error) {
   g_autofree char *metadata = request_xml_to_metadata (xml);
 
   return virDomainSetMetadata (guest->domain, VIR_DOMAIN_METADATA_ELEMENT, metadata, METADATA_KEY,
                                DOMAIN_REQUEST_NAMESPACE, VIR_DOMAIN_AFFECT_CONFIG)
              == 0
          || failure_set (error, "the request cannot be written into the definition of guest %s", guest->name);
+}
+
+/* Writes the request of @xml, which has been given the slot called @slot or rid of it. libvirt takes the metadata as a whole, whatever
+ * it was before: of two who write at once one wins. */
+static gboolean
+set_definition (const Guest *guest, const DomainXml *xml, const char *slot, GError **error) {
+  g_autoptr (DomainXml) now = NULL;
+
+  if (!write_metadata (guest, xml, error) || !(now = get_definition (guest, error)))
+    return FALSE;
+  if (request_xml_has (now, slot) == request_xml_has (xml, slot))
+    return TRUE;
+  g_set_error (error, VFPOOL_ERROR, VFPOOL_ERROR_BUSY,
+               "guest %s: what it asks for was changed by somebody else at the same time, and this change is lost: "
+               "`vfpool request list` shows what it asks for; then try again",
+               guest->name);
+  return FALSE;
 }
 
 static gboolean
@@ -71,14 +88,15 @@ verb_request_add (const Call *call, GError **error) {
   const RequestSlot slot = { call->slot_option, call->pool, call->mac, call->vlan, call->functions, call->teaming };
   g_auto (Guest) guest = { 0 };
   g_autoptr (DomainXml) xml = NULL;
+  g_autofree char *name = NULL;
 
   if (!check_pool (call, error) || !guest_open (&guest, call->guest, error) || !(xml = get_definition (&guest, error)))
     return FALSE;
-  if (!request_xml_add (xml, &slot, error)) {
+  if (!(name = request_xml_add (xml, &slot, error))) {
     g_prefix_error (error, "guest %s: ", guest.name);
     return FALSE;
   }
-  if (!set_definition (&guest, xml, error))
+  if (!set_definition (&guest, xml, name, error))
     return FALSE;
   check_ports (&guest);
   call_tell (virDomainIsActive (guest.domain) == 1,
@@ -97,7 +115,7 @@ verb_request_remove (const Call *call, GError **error) {
     g_prefix_error (error, "guest %s: ", guest.name);
     return FALSE;
   }
-  if (!set_definition (&guest, xml, error))
+  if (!set_definition (&guest, xml, call->slot, error))
     return FALSE;
   call_tell (virDomainIsActive (guest.domain) == 1,
              "guest %s runs and keeps what it has until it stops; `vfpool detach` takes it now", guest.name);

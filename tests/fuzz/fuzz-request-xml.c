@@ -58,11 +58,12 @@ check_metadata (const DomainXml *xml, const char *slots) {
 }
 
 static void
-check_added (DomainXml *xml, const RequestSlot *slot) {
-  g_autofree char *slots = list_slots (xml), *quoted = NULL;
+check_added (DomainXml *xml, const RequestSlot *slot, const char *name) {
+  g_autofree char *slots = list_slots (xml), *quoted = g_strdup_printf ("'slot': <'%s'>", name);
 
+  g_assert_true (slot->name ? strcmp (name, slot->name) == 0 : g_str_has_prefix (name, "slot"));
+  g_assert_true (request_xml_has (xml, name));
   g_assert_nonnull (slots);
-  quoted = slot->name ? g_strdup_printf ("'slot': <'%s'>", slot->name) : g_strdup ("'slot': <'slot");
   g_assert_nonnull (strstr (slots, quoted));
   check_metadata (xml, slots);
 }
@@ -87,8 +88,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   const RequestSlot slot = { name, pool ? pool : "lan", mac, vlan, functions, teaming };
   g_autoptr (DomainXml) xml = NULL;
   g_autoptr (GError) error = NULL;
-  g_autofree char *before = NULL;
-  gboolean ok;
+  g_autofree char *before = NULL, *added = NULL;
 
   xmlInitParser ();
   xml = domain_xml_parse ((const char *)rest.data, rest.size, NULL);
@@ -96,11 +96,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
     return 0;
   before = list_slots (xml);
   check_metadata (xml, before);
-  ok = request_xml_add (xml, &slot, &error);
-  fuzz_assert_answer (ok, &error);
-  if (ok)
-    check_added (xml, &slot);
+  added = request_xml_add (xml, &slot, &error);
+  fuzz_assert_answer (added != NULL, &error);
+  if (added)
+    check_added (xml, &slot, added);
   if (name)
-    check_removed (xml, name, ok ? before : NULL);
+    check_removed (xml, name, added ? before : NULL);
   return 0;
 }

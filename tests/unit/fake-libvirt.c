@@ -174,6 +174,11 @@ virDomainSetMetadata (virDomainPtr domain, int type, const char *metadata, const
                       unsigned int flags) {
   g_free (fake_libvirt.set);
   fake_libvirt.set = g_strdup (metadata);
+  if (!fake_libvirt.is_overwritten) {
+    g_free (fake_libvirt.metadata);
+    fake_libvirt.metadata =
+        metadata ? g_strdup_printf ("<request xmlns='%s'%s", uri, metadata + strlen ("<request")) : g_strdup ("");
+  }
   g_string_append_printf (fake_libvirt.log, "set %s %s %s; ", key, uri,
                           type == VIR_DOMAIN_METADATA_ELEMENT && flags == VIR_DOMAIN_AFFECT_CONFIG ? "config" : "?");
   return 0;

@@ -25,11 +25,12 @@ typedef struct {
   const char *name, *uuid;
   int state, reason; /* virDomainState */
   gboolean is_persistent;
-  char *inactive;     /* the definition's XML; NULL: as the live one */
-  char *metadata;     /* what stands in <metadata> of the live XML */
-  GPtrArray *devices; /* of char*: the live XML's */
-  char *set;          /* the metadata that was last set; NULL also: it was removed */
-  GString *log;       /* one word a call that changes something */
+  char *inactive;          /* the definition's XML; NULL: as the live one */
+  char *metadata;          /* what stands in <metadata> of the live XML */
+  GPtrArray *devices;      /* of char*: the live XML's */
+  char *set;               /* the metadata that was last set; NULL also: it was removed */
+  gboolean is_overwritten; /* somebody else sets it right afterwards, as it was */
+  GString *log;            /* one word a call that changes something */
 
   gboolean (*on_create) (gpointer data); /* the hook at a start; FALSE: it refuses, with @refusal */
   void (*on_destroy) (gpointer data);    /* and at the end */

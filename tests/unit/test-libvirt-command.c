@@ -579,14 +579,13 @@ test_request_add_told (void **state) {
   g_autofree char *enough = NULL, *running = NULL, *too_few = NULL;
 
   g_ptr_array_add (fake_libvirt.devices, g_strdup (port));
-  set_metadata (REQUEST ("<v:slot name='net0' pool='lan'/>"));
   enough = said_by (t, verb_request_add);
   assert_string_equal (enough, "");
   fake_libvirt.state = VIR_DOMAIN_RUNNING;
+  set_metadata ("");
   running = said_by (t, verb_request_add);
   assert_true (g_str_has_prefix (running, "vfpool: guest web runs and has this VF from its next start on"));
   fake_libvirt.state = VIR_DOMAIN_SHUTOFF;
-  set_metadata (REQUEST ("<v:slot name='net0' pool='lan'/><v:slot name='net1' pool='lan'/>"));
   too_few = said_by (t, verb_request_add);
   assert_true (
       g_str_has_prefix (too_few, "vfpool: warning: guest 'web' has 1 free PCI Express ports for the 2 devices"));
@@ -622,6 +621,18 @@ test_request_remove (void **state) {
   assert_does (t, verb_request_remove, "");
   assert_string_equal (fake_libvirt.set, "<request xmlns:o=\"urn:o\" o:a=\"1\">"
                                          "<slot name=\"y\" pool=\"lan\"/><o:b/></request>");
+}
+
+/* libvirt takes what comes last. */
+static void
+test_request_overwritten (void **state) {
+  Test *t = *state;
+
+  fake_libvirt.is_overwritten = TRUE;
+  assert_fails (t, verb_request_add, VFPOOL_ERROR_BUSY, "guest web: what it asks for was changed by somebody else");
+  set_metadata (REQUEST ("<v:slot name='x' pool='lan'/>"));
+  t->call.slot = "x";
+  assert_fails (t, verb_request_remove, VFPOOL_ERROR_BUSY, "guest web: what it asks for was changed by somebody else");
 }
 
 static void
@@ -719,6 +730,7 @@ main (void) {
     TEST (test_request_add_refused),
     TEST (test_request_add_told),
     TEST (test_request_remove),
+    TEST (test_request_overwritten),
     TEST (test_request_list),
     cmocka_unit_test (test_call),
     cmocka_unit_test (test_hook_words),
