@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Proxmox VMs that end, or never start, without the hookscript's post-stop: the service gives back and parks, by itself and soon; and
-# it takes nothing from who runs. And a VM that Proxmox VE gave another VF than planned.
+# it takes nothing from who runs. And a VM that Proxmox VE gave another VF than planned. And a node that is fenced: reset with VMs that
+# run, of which another node takes one over.
 #
 # topology: default
 # timeout: 900
+# reboots: yes
 # copy: tests/bench/pve-lib.sh:/root/pve-lib.sh
 # copy: tests/bench/pve-model:/root/pve-model
 
@@ -24,6 +26,21 @@ comes_back() {
     check "$1" wait_for 30 is_all_free
     is_all_free || note "$(vfpool status; cat "$reservations"; journal | tail)"
 }
+
+if ((BENCH_BOOT > 0)); then
+    check "after the reset the service is there" wait_for 60 systemctl -q is-active vfpool-pve.service
+    comes_back "... nothing is leased, and all VFs are parked before anybody asks"
+    output=$(model choose 100 2>&1)
+    like "... a VM without the hookscript gets none" "$output" "could not find a free device for 'hostpci0'"
+    output=$(model start 102 2>&1)
+    like "the VM that another node took over is none of this one's" "$output" "no such VM .*102"
+    check "the VM that stayed starts" model start 101
+    is "... with the VF it leased" "$(groups_of "$(qemu_of 101)")" "$(groups "$(leased 101)")"
+    check "... which the other nodes are told of" wait_for 30 has_published "$(leased 101)=101"
+    check "... and stops" model stop 101
+    is_all_free || not_ok "... all is free again"
+    done_testing
+fi
 
 check "a node with two pools" pve_node
 printf '[vfpool]\nstart-grace=%d\nrelease-wait=5\n' "$grace" >>/etc/vfpool/vfpool.conf
@@ -151,4 +168,12 @@ is "... and parked" "$(parked)" "$vf0 $vf1 $vf3"
 check "... it stops" model stop 101
 is "... and all is as before" "$(leased) $(parked)" " $free_vfs"
 
-done_testing
+# --- Fenced ---
+
+sed -i s/meddler/vfpool/ /etc/pve/qemu-server/101.conf
+check "the services come with the node" systemctl -q enable vfpool.service vfpool-pve.service
+systemctl start vfpool-pve.service
+for vmid in 101 102; do check "VM $vmid runs" model start "$vmid"; done
+is "... both have a VF" "$(leased | wc -w)" 2
+mv /etc/pve/qemu-server/102.conf /etc/pve/nodes/elsewhere/qemu-server/
+crash_host
