@@ -13,7 +13,7 @@ set -u
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$BENCH_DIR/lib.sh"
 
-every=600
+every=1200
 case ${1-} in
 --*) options=("$@") ;;
 *)
