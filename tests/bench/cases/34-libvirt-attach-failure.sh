@@ -40,6 +40,8 @@ reason() { vfpool status --json | jq -r --arg id "$(uuid "$1")" '.vfs[] | select
 reason_is() { [[ $(reason "$1") == "$2" ]]; }
 has_reason() { [[ $(reason "$1") == "it could not be attached: "* ]]; }
 holds_nothing() { [[ -z $(reason "$1") ]]; }
+# What comes before it listens, it does not count: PM1_EN says that it does.
+listens() { virsh qemu-monitor-command af3 --hmp 'i /xh 0x602' | grep -q 0x0100; }
 is_off() { [[ $(guest_state "af$1") == "shut off" ]]; }
 # said REGEX: how often the agent said it.
 said() { journalctl -u vfpool-agent.service --no-pager -o cat | grep -cE "$1"; }
@@ -66,6 +68,7 @@ define 4 "pool='team' teaming='ua-net0'" "<interface type='user'><mac address='5
 # The agent is there, as the hook wants it, but does nothing until somebody else has the VFs.
 systemctl kill -s STOP vfpool-agent.service
 for n in 1 2 3 4; do check "guest $n starts" virsh -q start "af$n"; done
+check "the third is up" wait_for 60 listens
 exec {first}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 0)")" {second}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 1)")" \
     {third}<>"/dev/vfio/$(iommu_group "$(vf_bdf $pf 2)")"
 systemctl kill -s CONT vfpool-agent.service
